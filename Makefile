@@ -1,0 +1,55 @@
+# Everything runs in .venv, which the first target that needs it creates. `make` alone lists the targets.
+# Another interpreter: make PYTHON=python3.13 venv. More pytest options: make test ARGS="-x -k merge".
+
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+SOURCES := $(wildcard vla_compose tests demo bench tools)
+
+# The first interpreter that runs, is 3.11 or newer and can create environments. A name on PATH is no proof:
+# pyenv's shims exist for versions that are not active.
+SUITABLE := import sys, ensurepip, venv; sys.exit(sys.version_info < (3, 11))
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.14 python; do \
+	$$p -c '$(SUITABLE)' >/dev/null 2>&1 && { echo $$p; break; }; done)
+
+.DEFAULT_GOAL := help
+.PHONY: help venv demo test check docs bench fix clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+venv: $(STAMP) ## create .venv with everything for development
+
+$(STAMP): pyproject.toml constraints.txt
+	@test -n "$(PYTHON)" || { echo "no Python 3.11 or newer with venv found; name one: make PYTHON=/path/to/python" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e ".[dev]"
+	@touch $@
+
+demo: $(STAMP) ## compile the shipped specs and run them on a photograph, against the originals
+	$(BIN)/python demo/run.py
+
+test: $(STAMP) ## run the tests
+	$(BIN)/python -m pytest $(ARGS)
+
+check: $(STAMP) ## formatting, lint, types, shipped specs, generated files
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy $(SOURCES)
+	$(BIN)/vla-compose validate specs
+	$(BIN)/python tools/generate.py --check
+
+docs: $(STAMP) ## build the documentation into site/, strictly
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
+bench: $(STAMP) ## measure speed against the original classes
+	$(BIN)/python bench/run.py
+
+fix: $(STAMP) ## format, apply safe lint fixes, write generated files
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	$(BIN)/python tools/generate.py
+
+clean: ## remove .venv and everything that was built
+	rm -rf $(VENV) build dist site .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,102 @@
+"""The checked graph: a spec whose every edge has a type. Source is written from it, tables are printed from it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from vla_compose.primitives.base import Member, Node
+from vla_compose.spec.model import Chain, Output, Spec
+from vla_compose.types.dim import Dim
+from vla_compose.types.tensor import TensorType
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """What flows: the type of a tensor, or of every tensor of a list of `each`."""
+
+    type: TensorType
+    each: int | None = None
+    optional: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Requirement:
+    """A run-time contract on sizes: `size` must be a multiple of, or at least, a number."""
+
+    size: Dim
+    multiple_of: int = 1
+    at_least: int = 0
+    why: str = ""
+
+    def __str__(self) -> str:
+        if self.multiple_of > 1:
+            return f"{self.size} is a multiple of {self.multiple_of} ({self.why})"
+        return f"{self.size} is at least {self.at_least} ({self.why})"
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedChain:
+    """A chain with the type of every edge. `inputs` are the side inputs that its steps read."""
+
+    chain: Chain
+    before: Edge
+    after: Edge
+    nodes: tuple[Node, ...]
+    inputs: tuple[str, ...]
+    requirements: tuple[Requirement, ...]
+    unused: tuple[Member, ...]
+
+    @property
+    def copies(self) -> int:
+        """How many modules it makes."""
+        return self.before.each if self.chain.each and self.before.each else 1
+
+    def members(self) -> list[Member]:
+        """What one copy registers, in the order of steps."""
+        return [*members(self.nodes), *self.unused]
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """A spec checked for one set of dims."""
+
+    spec: Spec
+    values: Mapping[str, int]
+    inputs: Mapping[str, Edge]
+    chains: tuple[CheckedChain, ...]
+    outputs: tuple[tuple[Output, Edge], ...]
+
+    def chain(self, name: str) -> CheckedChain:
+        """The chain of that name."""
+        return next(checked for checked in self.chains if checked.chain.name == name)
+
+    def entries(self) -> list[tuple[str, tuple[int, ...]]]:
+        """Every state-dict entry with its shape, in the order of steps."""
+        found: list[tuple[str, tuple[int, ...]]] = []
+        for checked in self.chains:
+            prefixes = [f"{checked.chain.name}."] if checked.chain.name else [""]
+            if checked.chain.each:
+                prefixes = [f"{prefixes[0]}{at}." for at in range(checked.copies)]
+            for prefix in prefixes:
+                found += [(prefix + name, shape) for member in checked.members() for name, shape in member.entries()]
+        return found
+
+    def parameters(self) -> int:
+        """How many numbers the state dict holds."""
+        return sum(count(shape) for _, shape in self.entries())
+
+
+def members(nodes: tuple[Node, ...] | list[Node]) -> Iterator[Member]:
+    """What steps register, nested ones included."""
+    for node in nodes:
+        yield from node.members
+        yield from members(node.body)
+
+
+def count(shape: tuple[int, ...]) -> int:
+    """The number of elements of a shape."""
+    total = 1
+    for size in shape:
+        total *= size
+    return total

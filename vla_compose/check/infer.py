@@ -1,0 +1,214 @@
+"""Check a spec: infer the type of every edge, for one set of dims."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from vla_compose.check.binding import bindable
+from vla_compose.check.graph import CheckedChain, Edge, Graph, count, members
+from vla_compose.check.scope import MOST_PARAMETERS, Scope, StepFault
+from vla_compose.diagnostics import SpecError
+from vla_compose.primitives.base import Member, Node
+from vla_compose.spec.faults import Faults, nearest
+from vla_compose.spec.model import Chain, SizesInput, Spec
+from vla_compose.types.dim import Dim, DimError
+from vla_compose.types.tensor import TensorType, same_order
+
+_DIM_MAX = 2**31
+
+
+def infer(spec: Spec, overrides: Mapping[str, int | Dim] | None = None, faults: Faults | None = None) -> Graph:
+    """The checked graph of a spec.
+
+    Args:
+        spec: a spec whose fields are valid.
+        overrides: dims that replace those of the spec.
+        faults: where to report; a new list by default.
+
+    Raises:
+        SpecError: with every mistake found.
+    """
+    faults = faults if faults is not None else Faults(spec.document)
+    values = _values(spec, overrides or {}, faults)
+    if faults.found:
+        raise SpecError(faults.found)
+    inputs = _inputs(spec, values, faults)
+    edges: dict[str, Edge] = dict(inputs)
+    chains: list[CheckedChain] = []
+    for chain in _in_order(spec):
+        if chain.source not in edges:
+            continue
+        checked = _chain(chain, edges[chain.source], spec, values, inputs, faults)
+        if checked is not None:
+            edges[chain.name] = checked.after
+            chains.append(checked)
+    outputs = tuple((output, edges[output.source]) for output in spec.outputs if output.source in edges)
+    for output, edge in outputs:
+        if output.type is not None:
+            _assert_output(output.name, output.type, edge, output.path, values, faults)
+    order = list(spec.chains)
+    graph = Graph(spec, values, inputs, tuple(sorted(chains, key=lambda c: order.index(c.chain.name))), outputs)
+    if not faults.found:
+        _limits(graph, faults)
+    if faults.found:
+        raise SpecError(faults.found)
+    return graph
+
+
+def _values(spec: Spec, overrides: Mapping[str, int | Dim], faults: Faults) -> dict[str, int]:
+    """Every dim as an integer: what was given, then what follows from it."""
+    given = {**spec.dims, **{name: Dim.of(value) for name, value in overrides.items() if name in spec.dims}}
+    values: dict[str, int] = {}
+    waiting = dict(given)
+    while waiting:
+        ready = [name for name, dim in waiting.items() if dim.symbols() <= values.keys()]
+        if not ready:
+            break
+        for name in ready:
+            try:
+                value = waiting.pop(name).substitute(values).constant
+            except DimError as error:
+                faults.add("VC204", f"dim `{name}` has no value: {error}", ("dims", name), help=f"change `{name}`")
+                return values
+            if value is None or not 1 <= value <= _DIM_MAX:
+                message = f"dim `{name}` is {value}, but must be between 1 and 2^31"
+                faults.add("VC204", message, ("dims", name), help=f"give `{name}` a positive number")
+                return values
+            values[name] = value
+    for name, dim in waiting.items():
+        unknown = sorted(dim.symbols() - given.keys())
+        if unknown:
+            near = nearest(unknown[0], [n for n in given if n != name])
+            help = f"write `{near}`" if near else f"add `{unknown[0]}` to `dims`"
+            faults.add("VC305", f"`{unknown[0]}` is no dim", ("dims", name), help=help)
+    if waiting and not faults.found:
+        names = ", ".join(f"`{name}`" for name in waiting)
+        faults.add("VC304", f"the dims {names} depend on each other", ("dims", next(iter(waiting))), help="give one a number")
+    return values
+
+
+def _inputs(spec: Spec, values: Mapping[str, int], faults: Faults) -> dict[str, Edge]:
+    inputs: dict[str, Edge] = {}
+    for name, value in spec.inputs.items():
+        if isinstance(value, SizesInput):
+            continue
+        type_ = spec.pattern(value.type)
+        each = None
+        try:
+            sizes = [factor.substitute(values).constant for factor in type_.factors()]
+            if value.each is not None:
+                each = value.each.substitute(values).constant
+                if each is None or not 1 <= each <= 10_000:
+                    message = f"`each: {value.each}` is not a number of tensors between 1 and 10000"
+                    faults.add("VC204", message, ("inputs", name, "each"), help="name a dim: `each: deepstack`")
+        except DimError as error:
+            faults.add("VC204", f"input `{name}` has no type: {error}", ("inputs", name), help="change the pattern")
+            continue
+        if any(size is not None and size < 1 for size in sizes):
+            faults.add("VC204", f"input `{name}` has a size below 1", ("inputs", name), help="change the pattern")
+        if not value.optional and len(type_.axes) > 1 and type_.width.substitute(values).constant is None:
+            near = nearest(str(type_.axes[type_.channel]), spec.dims)
+            help = f"write `{near}`" if near else f"add `{next(iter(type_.width.symbols()))}` to `dims`"
+            message = f"the channels of `{name}` are `{type_.axes[type_.channel]}`, which is no dim"
+            faults.add("VC305", message, ("inputs", name), help=help)
+            continue
+        inputs[name] = Edge(type_, each, value.optional)
+    return inputs
+
+
+def _in_order(spec: Spec) -> list[Chain]:
+    """Sources before the chains that read them."""
+    done: list[Chain] = []
+    left = list(spec.chains.values())
+    while left:
+        ready = [c for c in left if c.source not in {other.name for other in left}]
+        done += ready
+        left = [c for c in left if c not in ready]
+        if not ready:
+            break
+    return done
+
+
+def _chain(
+    chain: Chain, before: Edge, spec: Spec, values: Mapping[str, int], inputs: Mapping[str, Edge], faults: Faults
+) -> CheckedChain | None:
+    label = f"input `{chain.source}`" if chain.source in inputs else f"chain `{chain.source}`"
+    origin = ("inputs", chain.source) if chain.source in inputs else (*spec.chains[chain.source].path, "steps")
+    start = (origin, f"{before.type.width} channels here, set by {label}")
+    scope = Scope(faults, values, inputs, bindable(spec, inputs, values), start)
+    scope.path = chain.path
+    if chain.each and before.each is None:
+        faults.add(
+            "VC205",
+            f"chain `{chain.name}` runs for each tensor of a list, but {label} is one tensor",
+            (*chain.path, "each"),
+            help="leave out `each`, or give the input `each: N`",
+        )
+        return None
+    if before.each is not None and not chain.each:
+        message = f"{label} is a list of {before.each} tensors, but chain `{chain.name}` takes one"
+        faults.add("VC205", message, chain.path, key=True, help="add `each: true` to the chain")
+        return None
+    nodes: list[Node] = []
+    try:
+        after = scope.run(chain.steps, before.type, nodes)
+        unused = []
+        for name, width in chain.unused.items():
+            scope.path = (*chain.path, "unused", name)
+            size = scope.value(width)
+            unused.append(Member(name, f"nn.Parameter(torch.empty({size}))", (("", (size,)),), ("nn.init.normal_({self}, std=%r)" % (size**-0.5),)))
+        scope._register(unused)
+        _order(chain, scope, [*members(nodes), *unused], faults)
+    except StepFault:
+        return None
+    return CheckedChain(
+        chain,
+        before,
+        Edge(after, before.each if chain.each else None),
+        tuple(nodes),
+        tuple(scope.used),
+        tuple(scope.requirements),
+        tuple(unused),
+    )
+
+
+def _order(chain: Chain, scope: Scope, registered: list[Member], faults: Faults) -> None:
+    tops = {path.split(".")[0] for path in [*(member.path for member in registered), *scope.skipped]}
+    for at, name in enumerate(chain.order):
+        if name not in tops:
+            near = nearest(name, tops)
+            help = f"write `{near}`" if near else f"use names of: {', '.join(sorted(tops))}"
+            faults.add("VC303", f"`order` names `{name}`, which no step registers", (*chain.path, "order", at), help=help)
+
+
+def _assert_output(
+    name: str, stated: TensorType, edge: Edge, path: tuple[str | int, ...], values: Mapping[str, int], faults: Faults
+) -> None:
+    left, right = stated.substitute(values), edge.type.substitute(values)
+    good = len(left.axes) == len(right.axes)
+    why = f"it has {len(right.axes)} axes" if not good else ""
+    for mine, theirs in zip(left.axes, right.axes, strict=False):
+        if not good:
+            break
+        structured = any(len(segment.factors) > 1 for segment in mine.segments)
+        if mine.size != theirs.size:
+            good, why = False, f"`{mine}` is not `{theirs}`"
+        elif structured and not same_order(mine, theirs):
+            good, why = False, f"`{mine}` and `{theirs}` have the same size but another order"
+    if not good:
+        faults.add(
+            "VC208",
+            f"output `{name}` is stated as `{stated}`, but is `{edge.type}`: {why}",
+            path,
+            help=f"write `{edge.type}`",
+            found=str(edge.type),
+            expected=str(stated),
+        )
+
+
+def _limits(graph: Graph, faults: Faults) -> None:
+    for checked in graph.chains:
+        total = sum(count(shape) for member in checked.members() for _, shape in member.entries()) * checked.copies
+        if total > MOST_PARAMETERS:
+            message = f"the adapter has {total:,} parameters, more than the limit of {MOST_PARAMETERS:,}"
+            faults.add("VC209", message, (*checked.chain.path, "steps"), key=True, help="make the dims smaller")

@@ -1,0 +1,209 @@
+"""What a primitive's type rule may ask and tell: values of dims, known sizes, diagnostics, contracts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import NoReturn
+
+from vla_compose.check.graph import Edge, Requirement
+from vla_compose.primitives.base import Member, Node, Path, Step
+from vla_compose.primitives.fields import SAME, Condition
+from vla_compose.spec.faults import Faults, nearest
+from vla_compose.types.dim import Dim, DimError
+from vla_compose.types.tensor import TensorType
+
+MOST_PARAMETERS = 20_000_000_000
+
+
+class StepFault(Exception):
+    """A step does not fit; what was wrong is already reported. Its chain ends there."""
+
+
+class Scope:
+    """The surroundings of one step of one chain."""
+
+    def __init__(
+        self,
+        faults: Faults,
+        values: Mapping[str, int],
+        inputs: Mapping[str, Edge],
+        bound: Iterable[str],
+        start: tuple[Path, str],
+    ) -> None:
+        self.faults = faults
+        self.values = values
+        self.inputs = inputs
+        self.bound = set(bound)
+        self.runtime = {name for edge in inputs.values() for name in edge.type.symbols()} | self.bound
+        self.width_origin = start
+        self.requirements: list[Requirement] = []
+        self.used: list[str] = []
+        self.names: dict[str, Path] = {}
+        self.path: Path = ()
+        self.body: list[Node] = []
+        self.skipped: set[str] = set()
+
+    def fail(
+        self,
+        code: str,
+        message: str,
+        *at: str | int,
+        help: str | None = None,
+        why: bool = False,
+        key: bool = False,
+        found: str | None = None,
+        expected: str | None = None,
+    ) -> NoReturn:
+        """Report a mistake of the current step and end its chain.
+
+        Args:
+            at: the field, below the step; the step itself when empty.
+            why: also point at the step that set the number of channels.
+        """
+        self.report(code, message, *at, help=help, why=why, key=key, found=found, expected=expected)
+        raise StepFault
+
+    def report(
+        self,
+        code: str,
+        message: str,
+        *at: str | int,
+        help: str | None = None,
+        why: bool = False,
+        key: bool = False,
+        found: str | None = None,
+        expected: str | None = None,
+    ) -> None:
+        """Report a mistake of the current step and go on."""
+        labels = [self.width_origin] if why else []
+        self.faults.add(
+            code,
+            message,
+            (*self.path, *at),
+            key=key or not at,
+            help=help,
+            labels=labels,
+            found=found,
+            expected=expected,
+        )
+
+    def value(self, dim: Dim, *at: str | int, least: int = 1) -> int:
+        """The integer that `dim` is for these dims; a diagnostic when it is none, or too small."""
+        resolved = self.resolve(dim, *at)
+        if resolved.constant is None:
+            names = ", ".join(f"`{name}`" for name in sorted(resolved.symbols()))
+            help = "use numbers and dims only"
+            self.fail("VC206", f"{names} is not known before run time, but a weight depends on it", *at, help=help)
+        if resolved.constant < least:
+            message = f"`{at[-1] if at else dim}` is {resolved.constant}, but must be at least {least}"
+            self.fail("VC204", message, *at, help=f"change the dims so that `{dim}` is at least {least}")
+        return resolved.constant
+
+    def resolve(self, dim: Dim, *at: str | int) -> Dim:
+        """`dim` with the values of dims put in."""
+        unknown = sorted(dim.symbols() - self.values.keys() - self.runtime)
+        if unknown:
+            near = nearest(unknown[0], [*self.values, *self.runtime, SAME])
+            help = f"write `{near}`" if near else f"add `{unknown[0]}` to `dims`"
+            self.fail("VC305", f"`{unknown[0]}` is no dim and no size of an input", *at, help=help)
+        try:
+            return dim.substitute(self.values)
+        except DimError as error:
+            self.fail("VC204", f"`{dim}` has no value: {error}", *at, help="change the dims or the expression")
+
+    def width(self, dim: Dim, x: TensorType, *at: str | int) -> Dim:
+        """A width given in a field, where `same` is the number of incoming channels."""
+        given = dim.substitute({SAME: x.width})
+        self.value(given, *at)
+        return given
+
+    def holds(self, condition: Condition) -> bool:
+        """Whether a `when` condition holds for these dims."""
+        equal = self.resolve(condition.left, "when") == self.resolve(condition.right, "when")
+        return equal is condition.equal
+
+    def equal(self, left: Dim, right: Dim) -> bool:
+        """Whether two sizes are equal for these dims and every run-time size."""
+        return left.substitute(self.values) == right.substitute(self.values)
+
+    def known(self, *dims: Dim) -> None:
+        """Demand that sizes can be computed at run time from what `forward` is given."""
+        names = {name for dim in dims for name in dim.substitute(self.values).symbols()}
+        missing = [name for name in sorted(names) if name not in self.bound]
+        if missing:
+            text = " and ".join(f"`{name}`" for name in missing)
+            sizes = " ".join(sorted(names))
+            help = f"add the input `size: {{sizes: {sizes}}}`"
+            self.fail("VC207", f"{text} must be known at run time, but no input gives it a value", help=help)
+
+    def require(self, size: Dim, *, multiple_of: int = 1, at_least: int = 0, why: str) -> None:
+        """Demand something of a size; what cannot be proven becomes a run-time contract."""
+        resolved = size.substitute(self.values)
+        if multiple_of > 1 and not resolved.divisible_by(multiple_of):
+            if resolved.constant is not None:
+                self.fail("VC203", f"{resolved} is not a multiple of {multiple_of}", help="change the dims")
+            self._contract(Requirement(resolved, multiple_of=multiple_of, why=why))
+        if at_least > 1:
+            if resolved.constant is not None and resolved.constant < at_least:
+                self.fail("VC203", f"{resolved} is less than {at_least}", help="change the dims")
+            if resolved.constant is None:
+                self._contract(Requirement(resolved, at_least=at_least, why=why))
+
+    def _contract(self, requirement: Requirement) -> None:
+        if all((r.size, r.multiple_of, r.at_least) != (requirement.size, requirement.multiple_of, requirement.at_least) for r in self.requirements):
+            self.requirements.append(requirement)
+
+    def side(self, name: str, *at: str | int) -> Edge:
+        """An input that a step reads beside the stream, such as a mask."""
+        edge = self.inputs.get(name)
+        if edge is None:
+            near = nearest(name, self.inputs)
+            help = f"write `{near}`" if near else f"add `{name}` to `inputs`"
+            self.fail("VC303", f"there is no input `{ascii(name)[1:-1]}`", *at, help=help)
+        if name not in self.used:
+            self.used.append(name)
+        return edge
+
+    def run(self, steps: Iterable[Step], x: TensorType, body: list[Node]) -> TensorType:
+        """Check steps one after another, and keep what was found in `body`."""
+        outer = self.path
+        for step in steps:
+            self.path = step.path
+            primitive = step.body
+            if primitive.when is not None and not self.holds(primitive.when):
+                self.skipped.update(primitive.names())
+                continue
+            node = Node(step, x, x)
+            self.body = node.body
+            node.after = primitive.infer(x, self)
+            self.path = step.path
+            node.members = tuple(primitive.members(x, node.after, self))
+            self._register(node.members)
+            node.flops = primitive.flops(x, node.after, self).substitute(self.values)
+            if node.after.width != x.width:
+                self.width_origin = (step.path, f"{node.after.width} channels from here")
+            body.append(node)
+            x = node.after
+            self.path = outer
+        return x
+
+    def _register(self, members: Iterable[Member]) -> None:
+        for member in members:
+            for name, _ in member.entries():
+                owner = next((at for known, at in self.names.items() if _overlap(known, name)), None)
+                if owner is not None:
+                    self.faults.add(
+                        "VC301",
+                        f"the name `{name}` is used twice",
+                        (*self.path, "name"),
+                        labels=[((*owner, "name"), "first used here")],
+                        help=f"rename one of them, for example `{member.path}_2`",
+                    )
+                    raise StepFault
+            for name, _ in member.entries():
+                self.names[name] = self.path
+
+
+def _overlap(left: str, right: str) -> bool:
+    """Two entries cannot live together when one is a prefix of the other."""
+    return left == right or left.startswith(f"{right}.") or right.startswith(f"{left}.")

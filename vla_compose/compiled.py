@@ -1,0 +1,67 @@
+"""Run generated source: classes that `inspect`, tracebacks, `pickle` and `deepcopy` treat like any other."""
+
+from __future__ import annotations
+
+import copyreg
+import hashlib
+import linecache
+import sys
+from collections.abc import Mapping
+from types import ModuleType
+from typing import Any
+
+from torch import nn
+
+from vla_compose.check.graph import Graph
+from vla_compose.lower.allowlist import check_source
+from vla_compose.lower.module import source
+from vla_compose.lower.names import class_name
+
+PREFIX = "vla_compose_generated"
+
+
+def compiled(graph: Graph) -> type[nn.Module]:
+    """The class of a checked spec, made by running its source. The same source gives the same class."""
+    text = source(graph)
+    module = _module(text, graph)
+    made: type[nn.Module] = getattr(module, class_name(graph.spec.name))
+    return made
+
+
+def _module(text: str, graph: Graph) -> ModuleType:
+    digest = hashlib.sha256(text.encode()).hexdigest()[:16]
+    name = f"{PREFIX}_{class_name(graph.spec.name).lower()}_{digest}"
+    known = sys.modules.get(name)
+    if known is not None:
+        return known
+    file = f"<vla_compose {graph.spec.name} {digest}>"
+    module = ModuleType(name)
+    module.__file__ = file
+    code = compile(check_source(text), file, "exec")
+    linecache.cache[file] = (len(text), None, text.splitlines(keepends=True), file)
+    exec(code, module.__dict__)  # noqa: S102 - our own source, checked against the allow-list above
+    sys.modules[name] = module
+    recipe = (graph.spec.text, dict(graph.values))
+    for value in list(module.__dict__.values()):
+        if isinstance(value, type) and issubclass(value, nn.Module) and value.__module__ == name:
+            copyreg.pickle(value, _reducer(recipe))  # type: ignore[arg-type]
+    return module
+
+
+def _reducer(recipe: tuple[str, dict[str, int]]) -> Any:
+    def reduce(instance: nn.Module) -> tuple[Any, ...]:
+        return restore, (*recipe, type(instance).__qualname__), instance.__dict__
+
+    return reduce
+
+
+def restore(text: str, values: Mapping[str, int], name: str) -> nn.Module:
+    """An empty instance for `pickle`: the spec is checked and compiled again, no stored code is run."""
+    from vla_compose.check.infer import infer
+    from vla_compose.spec.parse import load_spec
+    from vla_compose.spec.reader import read_text
+
+    graph = infer(load_spec(read_text(text)), values)
+    module = sys.modules[compiled(graph).__module__]
+    made: type[nn.Module] = getattr(module, name)
+    return made.__new__(made)

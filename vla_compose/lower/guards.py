@@ -1,0 +1,111 @@
+"""Run-time checks of what `forward` is given, and where its sizes come from."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from vla_compose.check.binding import solve
+from vla_compose.check.graph import Edge, Requirement
+from vla_compose.lower.code import spaced
+from vla_compose.lower.layout import condition
+from vla_compose.types.dim import Dim
+from vla_compose.types.tensor import TensorType
+
+
+@dataclass(slots=True)
+class Guards:
+    """What may be wrong, each with the message to raise; and the source of every size that is known."""
+
+    values: Mapping[str, int]
+    sources: dict[str, str] = field(default_factory=dict)
+    wrong: list[tuple[list[str], str, str]] = field(default_factory=list)
+
+    def told(self, symbols: Iterable[str]) -> None:
+        """Sizes that `forward` is given as numbers."""
+        self.sources.update({symbol: symbol for symbol in symbols})
+
+    def tensor(self, variable: str, edge: Edge, *, own: bool = True) -> None:
+        """Check a tensor against its type; sizes that its shape gives become known.
+
+        Args:
+            variable: source of the tensor, and how messages name it.
+            edge: its type.
+            own: check it fully; otherwise only sizes that another input has fixed already.
+        """
+        type_ = edge.type.substitute(self.values)
+        wrong = [f"{variable}.dim() != {len(type_.axes)}"] if own else []
+        for at in sorted(range(len(type_.axes)), key=lambda at: type_.axes[at].size.constant is None):
+            size, length = type_.axes[at].size, f"{variable}.shape[{at}]"
+            if type_.axes[at].packed:
+                continue
+            if size.constant is not None:
+                wrong += [f"{length} != {size}"] if own else []
+            elif size.symbols() <= self.sources.keys():
+                wrong.append(f"{length} != {self.source(size)}")
+            else:
+                wrong += self._bind(variable, at, edge, length, own)
+        if wrong:
+            note = " (one name, one size)" if _repeats(type_) else ""
+            message = f"`{variable}` must be `{type_}`{note}, but has the shape {{list({variable}.shape)}}"
+            self.wrong.append((wrong, f"{variable} is not None" if edge.optional else "", message))
+
+    def _bind(self, variable: str, at: int, edge: Edge, length: str, own: bool) -> list[str]:
+        binding = solve(variable, at, edge.type.axes[at], self.values, set(self.sources))
+        if binding is None:
+            return []
+        inner = f"({length} - {binding.offset})" if binding.offset else length
+        value = binding.source(length)
+        if not edge.optional:
+            self.sources[binding.symbol] = value
+        if own and binding.power == 2:
+            whole = f"{value} ** 2" if binding.factor == 1 else f"{value} ** 2 * {binding.factor}"
+            return [f"{whole} != {inner}"]
+        return [f"{inner} % {binding.factor}"] if own and binding.factor > 1 else []
+
+    def list(self, variable: str, edge: Edge) -> None:
+        """Check the length of a list of tensors, and that its tensors fit the other inputs."""
+        message = f"`{variable}` must be a list of {edge.each} tensors, but has {{len({variable})}}"
+        self.wrong.append(([f"len({variable}) != {edge.each}"], "", message))
+        self.tensor(f"{variable}[0]", edge, own=False)
+
+    def requirement(self, requirement: Requirement) -> None:
+        """Check a contract on a size."""
+        value = self.source(requirement.size)
+        if requirement.multiple_of > 1:
+            text = f"{_wrap(value)} % {requirement.multiple_of}"
+            wanted = f"a multiple of {requirement.multiple_of}"
+        else:
+            text, wanted = f"{value} < {requirement.at_least}", f"at least {requirement.at_least}"
+        message = f"`{spaced(requirement.size)}` must be {wanted} ({requirement.why}), but is {{{value}}}"
+        self.wrong.append(([text], "", message))
+
+    def source(self, size: Dim) -> str:
+        """Source of a size whose symbols are all known."""
+        return re.sub(r"[A-Za-z_]\w*", lambda name: _wrap(self.sources[name.group()]), spaced(size))
+
+    def lines(self) -> list[str]:
+        """The statements, to stand first in `forward`."""
+        if not self.wrong:
+            return []
+        lines = ["if not torch.compiler.is_compiling():"]
+        for parts, guard, message in self.wrong:
+            lines += condition(parts, 1, guard)
+            lines.append(f"        raise ValueError({'f' if '{' in message else ''}{quoted(message)})")
+        return lines
+
+
+def quoted(text: str) -> str:
+    """A string literal in double quotes; the text is made of names, sizes and our own words."""
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _wrap(source: str) -> str:
+    whole = source.startswith("int(") and source.endswith(")")
+    return f"({source})" if " " in source and not whole else source
+
+
+def _repeats(type_: TensorType) -> bool:
+    names = [name for factor in type_.factors() for name in factor.symbols()]
+    return len(names) != len(set(names))

@@ -1,0 +1,58 @@
+"""The constructor of a generated class: members in state-dict order, with containers for dotted names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from vla_compose.primitives.base import Member
+
+
+def containers(members: Sequence[Member]) -> dict[str, bool]:
+    """Paths that hold members but are none themselves; true where a child is numbered."""
+    found: dict[str, bool] = {}
+    for member in members:
+        parts = member.path.split(".")
+        for at in range(1, len(parts)):
+            prefix = ".".join(parts[:at])
+            found[prefix] = found.get(prefix, False) or parts[at].isdigit()
+    return found
+
+
+def in_order(members: Sequence[Member], order: Sequence[str]) -> list[Member]:
+    """Bare parameters, then submodules: those named in `order` first, the others in the order of steps."""
+    places = {name: at for at, name in enumerate(order)}
+    numbered = list(enumerate(members))
+
+    def key(item: tuple[int, Member]) -> tuple[bool, int, int]:
+        at, member = item
+        return (not member.is_parameter, places.get(member.path.split(".")[0], len(places)), at)
+
+    return [member for _, member in sorted(numbered, key=key)]
+
+
+def constructor(members: Sequence[Member], order: Sequence[str]) -> list[str]:
+    """Statements of `__init__` after `super().__init__()`."""
+    held = containers(members)
+    made: set[str] = set()
+    lines: list[str] = []
+    for member in in_order(members, order):
+        parts = member.path.split(".")
+        for at in range(1, len(parts)):
+            prefix = ".".join(parts[:at])
+            if prefix not in made:
+                made.add(prefix)
+                lines.append(f"{reach(prefix, held)} = nn.{'ModuleDict' if held[prefix] else 'Module'}()")
+        target = reach(member.path, held)
+        lines.append(f"{target} = {member.code}")
+        lines += [line.format(self=target) for line in member.init]
+    return lines
+
+
+def reach(path: str, held: Mapping[str, bool]) -> str:
+    """Source of a member: `self.proj["0"]`, `self.attn.k_proj`."""
+    head, *rest = path.split(".")
+    text, at = f"self.{head}", head
+    for part in rest:
+        text += f'["{part}"]' if held.get(at) else f".{part}"
+        at = f"{at}.{part}"
+    return text

@@ -1,0 +1,40 @@
+"""The closed vocabulary: every primitive is one file here, and this registry is the only list of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from vla_compose.primitives.activation import Activation
+from vla_compose.primitives.base import Primitive
+from vla_compose.primitives.conv2d import Conv2d
+from vla_compose.primitives.cross_attention import CrossAttention
+from vla_compose.primitives.linear import Linear
+from vla_compose.primitives.matmul import Matmul
+from vla_compose.primitives.mlp import Mlp
+from vla_compose.primitives.norm import Norm
+from vla_compose.primitives.residual import Residual
+from vla_compose.primitives.spatial_merge import SpatialMerge
+from vla_compose.primitives.to_map import ToMap
+from vla_compose.primitives.to_tokens import ToTokens
+from vla_compose.primitives.tokens import Tokens
+
+REGISTRY: Mapping[str, type[Primitive]] = MappingProxyType(
+    {
+        primitive.kind: primitive
+        for primitive in (
+            Activation,
+            Conv2d,
+            CrossAttention,
+            Linear,
+            Matmul,
+            Mlp,
+            Norm,
+            Residual,
+            SpatialMerge,
+            ToMap,
+            ToTokens,
+            Tokens,
+        )
+    }
+)

@@ -1,0 +1,157 @@
+"""Field types shared by primitives: names, sizes, conditions, initial values."""
+
+from __future__ import annotations
+
+import keyword
+import re
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, GetPydanticSchema, StrictBool, WithJsonSchema
+from pydantic_core import PydanticCustomError, core_schema
+
+from vla_compose.types.dim import Dim
+from vla_compose.types.expression import ExpressionError, parse_expression
+
+SAME = "same"
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}(\.([A-Za-z_][A-Za-z0-9_]{0,62}|[0-9]{1,4}))*\Z")
+
+# Attributes of torch.nn.Module, which a submodule of that name would break. Checked against torch by a test.
+RESERVED = frozenset(
+    """T_destination add_module apply bfloat16 buffers call_super_init children compile cpu cuda double
+    dump_patches eval extra_repr float forward get_buffer get_extra_state get_parameter get_submodule half
+    ipu load_state_dict modules mtia named_buffers named_children named_modules named_parameters parameters
+    register_backward_hook register_buffer register_forward_hook register_forward_pre_hook
+    register_full_backward_hook register_full_backward_pre_hook register_load_state_dict_post_hook
+    register_load_state_dict_pre_hook register_module register_parameter register_state_dict_post_hook
+    register_state_dict_pre_hook requires_grad_ set_extra_state set_submodule share_memory state_dict to
+    to_empty training type xpu zero_grad self torch nn F Tensor""".split()
+)
+
+
+class Model(BaseModel):
+    """Base of every part of a spec: closed, frozen, and silent about its input in errors."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        allow_inf_nan=False,
+        hide_input_in_errors=True,
+        arbitrary_types_allowed=True,
+        defer_build=True,
+    )
+
+
+def _fault(code: str, message: str, **context: Any) -> PydanticCustomError:
+    return PydanticCustomError(code, "{message}", {"message": message, **context})  # type: ignore[arg-type]
+
+
+def check_name(value: object) -> str:
+    """A state-dict path: identifiers joined by dots; numbers are allowed after the first."""
+    if not isinstance(value, str):
+        raise _fault("name", "a name was expected")
+    if not _NAME.match(value):
+        raise _fault("name", f"`{ascii(value)[1:-1]}` is not a name: letters, digits and `_`, parts joined by dots")
+    for part in value.split("."):
+        if keyword.iskeyword(part):
+            raise _fault("reserved", f"`{part}` is a Python keyword")
+        if part in RESERVED or part.startswith("__"):
+            raise _fault("reserved", f"`{part}` is taken by torch.nn.Module")
+    return value
+
+
+def check_size(value: object) -> Dim:
+    """An integer, or an expression over dims."""
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        raise _fault("size", "a number or an expression over dims was expected")
+    if isinstance(value, int):
+        if abs(value) > 2**53:
+            raise _fault("size", "the number is larger than 2^53")
+        return Dim.of(value)
+    try:
+        return parse_expression(value)
+    except ExpressionError as error:
+        raise _fault("expression", str(error), at=error.at) from None
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """`left == right` or `left != right`, decided when the spec is built."""
+
+    left: Dim
+    right: Dim
+    equal: bool
+
+    def __str__(self) -> str:
+        return f"{self.left} {'==' if self.equal else '!='} {self.right}"
+
+
+def check_condition(value: object) -> Condition:
+    """`vision != text`: two expressions over dims."""
+    if isinstance(value, str):
+        for operator in ("==", "!="):
+            left, found, right = value.partition(operator)
+            if found:
+                return Condition(check_size(left), check_size(right), operator == "==")
+    raise _fault("expression", "a condition was expected, such as `vision != text`")
+
+
+@dataclass(frozen=True, slots=True)
+class Std:
+    """A standard deviation: a number, or `size^-0.5`."""
+
+    value: float | None
+    root: Dim | None = None
+
+    def __str__(self) -> str:
+        return repr(self.value) if self.root is None else f"{self.root}^-0.5"
+
+
+def check_std(value: object) -> Std:
+    """`0.02`, or `text^-0.5`."""
+    if isinstance(value, float) or (isinstance(value, int) and not isinstance(value, bool)):
+        if 0 < value <= 100:
+            return Std(float(value))
+        raise _fault("value", "a standard deviation between 0 and 100 was expected")
+    if isinstance(value, str) and value.replace(" ", "").endswith("^-0.5"):
+        return Std(None, check_size(value[: value.rindex("^")]))
+    raise _fault("value", "a standard deviation was expected, such as `0.02` or `text^-0.5`")
+
+
+def _plain(check: Any) -> GetPydanticSchema:
+    def keep(value: Any) -> Any:
+        return value if isinstance(value, Dim | Condition | Std) else check(value)
+
+    return GetPydanticSchema(lambda _source, _handler: core_schema.no_info_plain_validator_function(keep))
+
+
+Name = Annotated[
+    str,
+    _plain(check_name),
+    WithJsonSchema({"type": "string", "pattern": r"^[A-Za-z_][A-Za-z0-9_.]*$", "examples": ["linear_fc1", "mlp.0"]}),
+]
+Size = Annotated[
+    Dim,
+    _plain(check_size),
+    WithJsonSchema(
+        {"anyOf": [{"type": "integer"}, {"type": "string"}], "examples": [1024, "text", "4 * vision", "same"]}
+    ),
+]
+When = Annotated[Condition, _plain(check_condition), WithJsonSchema({"type": "string", "examples": ["vision != text"]})]
+Deviation = Annotated[
+    Std,
+    _plain(check_std),
+    WithJsonSchema({"anyOf": [{"type": "number"}, {"type": "string"}], "examples": [0.02, "text^-0.5"]}),
+]
+Steps = Annotated[tuple[Any, ...], WithJsonSchema({"$ref": "#/$defs/Steps"})]
+"""Steps inside a step; already parsed when a primitive sees them."""
+Eps = Annotated[float, Field(gt=0, le=1, strict=True)]
+Flag = StrictBool
+
+
+class Init(Model):
+    """How a fresh weight is drawn. Without it, torch's own default for that module stands."""
+
+    normal: Deviation | None = Field(None, description="normal distribution of this standard deviation")
+    trunc_normal: Deviation | None = Field(None, description="the same, cut at -2 and 2")
+    bias: Literal["zeros"] | None = Field(None, description="set the bias to zeros (default: torch's own)")

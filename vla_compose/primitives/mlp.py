@@ -1,0 +1,87 @@
+"""`mlp`: linear, activation, linear."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, ClassVar
+
+from pydantic import Field, model_validator
+
+from vla_compose.primitives.activation import MODULES, Function, activation_call
+from vla_compose.primitives.base import Member, Node, Primitive, module, rows
+from vla_compose.primitives.fields import Flag, Init, Name, Size, _fault
+from vla_compose.primitives.linear import init_lines, linear_call, linear_member
+from vla_compose.types.dim import Dim
+from vla_compose.types.tensor import TensorType
+
+if TYPE_CHECKING:
+    from vla_compose.check.scope import Scope
+    from vla_compose.lower.code import Code
+
+
+class Mlp(Primitive):
+    """Two linear maps with an activation between: `out(activation(hidden(x)))`.
+
+    Name it in one of two ways. `name: mlp` makes an `nn.Sequential`, whose weights are `mlp.0` and `mlp.2`.
+    `names: [linear_1, linear_2]` makes two `nn.Linear` of those names.
+    `same` stands for the incoming number of channels.
+
+    Example: `- mlp: {name: mlp, hidden: same, out: text, activation: gelu}`
+    """
+
+    kind: ClassVar[str] = "mlp"
+
+    name: Name | None = Field(None, description="state-dict name of an `nn.Sequential`")
+    names_: Annotated[list[Name], Field(min_length=2, max_length=2)] | None = Field(
+        None, alias="names", description="state-dict names of the two linear maps", examples=[["linear_1", "linear_2"]]
+    )
+    hidden: Size = Field(description="channels between the two maps")
+    out: Size = Field(description="channels after the step")
+    activation: Function = Field(description="the function between the two maps")
+    bias: Flag = Field(True, description="add learned biases")
+    init: Init | None = Field(None, description="initial values, where they are not torch's own")
+
+    @model_validator(mode="after")
+    def _one_way_of_naming(self) -> Mlp:
+        if (self.name is None) == (self.names_ is None):
+            raise _fault("value", "give either `name` or `names`")
+        if self.name is not None and self.activation not in MODULES:
+            raise _fault("value", f"`{self.activation}` is no torch module: give `names` in place of `name`")
+        return self
+
+    def infer(self, x: TensorType, scope: Scope) -> TensorType:
+        if x.is_map:
+            scope.fail("VC205", f"`mlp` works on tokens, but gets the map `{x}`", help="put `- to_tokens` before it")
+        scope.value(x.width)
+        scope.width(self.hidden, x, "hidden")
+        return x.with_width(scope.width(self.out, x, "out"))
+
+    def members(self, x: TensorType, y: TensorType, scope: Scope) -> list[Member]:
+        inside, outside = scope.value(x.width), scope.value(y.width)
+        hidden = scope.value(scope.width(self.hidden, x, "hidden"))
+        if self.names_ is not None:
+            return [
+                linear_member(self.names_[0], inside, hidden, self.bias, self.init, scope),
+                linear_member(self.names_[1], hidden, outside, self.bias, self.init, scope),
+            ]
+        parameters: dict[str, tuple[int, ...]] = {}
+        for at, (left, right) in {"0": (inside, hidden), "2": (hidden, outside)}.items():
+            parameters[f"{at}.weight"] = (right, left)
+            if self.bias:
+                parameters[f"{at}.bias"] = (right,)
+        calls = [linear_call(inside, hidden, self.bias), MODULES[self.activation], linear_call(hidden, outside, self.bias)]
+        init = tuple(
+            line.replace("{self}", f"{{self}}[{at}]") for at in (0, 2) for line in init_lines(self.init, self.bias, scope)
+        )
+        return [module(self.name or "", f"nn.Sequential({', '.join(calls)})", parameters, init=init)]
+
+    def flops(self, x: TensorType, y: TensorType, scope: Scope) -> Dim:
+        hidden = scope.width(self.hidden, x, "hidden")
+        return rows(x) * hidden * (x.width + y.width) * 2
+
+    def lower(self, node: Node, code: Code) -> None:
+        if self.names_ is None:
+            code.set(f"{code.attr(self.name or '')}({code.x})")
+            return
+        code.set(f"{code.attr(self.names_[0])}({code.x})")
+        code.set(activation_call(self.activation, code.x, code))
+        code.set(f"{code.attr(self.names_[1])}({code.x})")

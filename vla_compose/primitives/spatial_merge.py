@@ -1,0 +1,100 @@
+"""`spatial_merge`: fold a square of tokens into the channels of one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from pydantic import Field
+
+from vla_compose.primitives.base import Node, Primitive
+from vla_compose.primitives.fields import Size
+from vla_compose.types.tensor import Axis, Group, TensorType
+
+if TYPE_CHECKING:
+    from vla_compose.check.scope import Scope
+    from vla_compose.lower.code import Code
+
+
+class SpatialMerge(Primitive):
+    """Fold each square of `size * size` neighbouring tokens into the channels of one token.
+
+    The order of the tokens decides how, and is taken from the type:
+
+    - block order, `(n m m) c -> n (m m c)`: the neighbours already follow each other, so it is a view.
+    - raster order, `(h w) c -> (h//m w//m) (m m c)`: the neighbours are apart, so it is a permutation;
+      `h` and `w` must be multiples of `m`, which is checked at run time where it is not known before.
+
+    `channels: hwc` puts the tokens of the square one after another, row by row. `channels: chw` puts the
+    values of one channel side by side, as `F.unfold` and convolution weights do. The two orders need
+    different weights.
+
+    Example: `- spatial_merge: {size: merge}`
+    """
+
+    kind: ClassVar[str] = "spatial_merge"
+
+    size: Size = Field(description="side of the square")
+    channels: Literal["hwc", "chw"] = Field("hwc", description="order of the folded channels")
+
+    def infer(self, x: TensorType, scope: Scope) -> TensorType:
+        size = scope.value(self.size, "size")
+        if x.is_map or len(x.axes) < 2:
+            scope.fail("VC205", f"`spatial_merge` takes tokens, but gets `{x}`", help="put `- to_tokens` before it")
+        group = x.tokens.group
+        if group is None or len(group.factors) < 2:
+            scope.fail(
+                "VC202",
+                f"cannot merge {size}x{size} neighbours: the order of the tokens `{x.tokens}` is not known",
+                help="type the input by its order: `(n merge merge)` for blocks, `b (h w)` for raster",
+            )
+        *lead, height, width = group.factors
+        channels = x.axes[-1].group
+        inner = channels.factors if channels is not None else (x.width,)
+        folded = (self.size, self.size, *inner) if self.channels == "hwc" else (*inner, self.size, self.size)
+        if _is_block(self, x, scope):
+            tokens = Group(tuple(lead) or (x.tokens.size // (self.size * self.size),), group.packed)
+        else:
+            fixed = [f for f in (height, width) if f.substitute(scope.values).constant is not None]
+            if fixed and len(fixed) < 2:
+                scope.fail(
+                    "VC202",
+                    f"cannot merge {size}x{size} neighbours: `{x.tokens}` ends with `{fixed[0]}`, which is no row of a grid",
+                    help=f"type the tokens as blocks `(n {self.size} {self.size})` or as a grid `(h w)`",
+                )
+            if not group.packed:
+                scope.known(height, width)
+            scope.require(height, multiple_of=size, why="spatial_merge")
+            scope.require(width, multiple_of=size, why="spatial_merge")
+            tokens = Group((*lead, height // self.size, width // self.size), group.packed)
+        return x.with_tokens(Axis((tokens,))).with_width(*folded)
+
+    def lower(self, node: Node, code: Code) -> None:
+        before, m = node.before, code.number(self.size)
+        channels = code.number(before.width)
+        wide = m * m * channels
+        batch = [f"{code.x}.shape[{at}]" for at in range(len(before.axes) - 2)]
+        offset = len(batch)
+        group = before.tokens.group
+        assert group is not None
+        if _is_block(self, before, code):
+            if self.channels == "hwc":
+                code.set(f"{code.x}.reshape({', '.join([*batch, '-1', str(wide)])})")
+            else:
+                swap = ", ".join(str(axis) for axis in [*range(offset + 1), offset + 2, offset + 1])
+                code.set(f"{code.x}.reshape({', '.join([*batch, '-1', str(m * m), str(channels)])}).permute({swap})")
+                code.set(f"{code.x}.reshape({', '.join([*batch, '-1', str(wide)])})")
+            return
+        *lead, height, width = group.factors
+        parts = [*batch, *(code.size(factor) for factor in lead)]
+        at = len(parts)
+        parts += [code.size(height // self.size), str(m), code.size(width // self.size), str(m), str(channels)]
+        inner = [at, at + 2, at + 1, at + 3, at + 4] if self.channels == "hwc" else [at, at + 2, at + 4, at + 1, at + 3]
+        order = ", ".join(str(axis) for axis in [*range(at), *inner])
+        code.set(f"{code.x}.reshape({', '.join(parts)}).permute({order})")
+        code.set(f"{code.x}.reshape({', '.join([*batch, '-1', str(wide)])})")
+
+
+def _is_block(step: SpatialMerge, x: TensorType, known: Scope | Code) -> bool:
+    group = x.tokens.group
+    assert group is not None
+    return all(known.equal(factor, step.size) for factor in group.factors[-2:])

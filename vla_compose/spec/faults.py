@@ -1,0 +1,161 @@
+"""Collecting diagnostics about fields: pydantic's findings and our own, each with its place in the file."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from vla_compose.diagnostics import Diagnostic, Label
+from vla_compose.primitives.base import Path
+from vla_compose.codes import CODES
+from vla_compose.spec.reader import Document
+
+M = TypeVar("M", bound=BaseModel)
+
+_CODES = {
+    "extra_forbidden": "VC101",
+    "missing": "VC102",
+    "name": "VC109",
+    "reserved": "VC302",
+    "expression": "VC106",
+    "size": "VC103",
+    "value": "VC104",
+}
+_TYPES = {
+    "bool_type": "`true` or `false`",
+    "string_type": "text",
+    "int_type": "an integer",
+    "float_type": "a number",
+    "list_type": "a list",
+    "dict_type": "a mapping",
+    "model_type": "a mapping",
+    "mapping_type": "a mapping",
+}
+
+
+def nearest(word: str, known: Iterable[str]) -> str | None:
+    """The one name that `word` was most likely meant to be."""
+    matches = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
+    return matches[0] if matches else None
+
+
+class Faults:
+    """The diagnostics of one document, in the order found."""
+
+    def __init__(self, document: Document) -> None:
+        self.document = document
+        self.found: list[Diagnostic] = []
+
+    def add(
+        self,
+        code: str,
+        message: str,
+        path: Path,
+        *,
+        key: bool = False,
+        help: str | None = None,
+        labels: Iterable[tuple[Path, str]] = (),
+        found: str | None = None,
+        expected: str | None = None,
+    ) -> None:
+        """Report one mistake at the value (or the key) that stands at `path`."""
+        place = self.document.key_span if key else self.document.value_span
+        self.found.append(
+            Diagnostic(
+                code=code,
+                name=CODES[code],
+                message=message,
+                span=place(path),
+                file=self.document.file,
+                labels=tuple(Label(self.document.value_span(at), text) for at, text in labels),
+                help=help,
+                found=found,
+                expected=expected,
+            )
+        )
+
+    def model(self, model: type[M], body: Any, path: Path, *, what: str) -> M | None:
+        """Validate `body`; on failure report every mistake and return `None`."""
+        if not isinstance(body, dict):
+            self.add("VC103", f"{what} must be a mapping", path, help=f"write the fields of {what} as `key: value`")
+            return None
+        try:
+            return model.model_validate(body)
+        except ValidationError as error:
+            for fault in error.errors(include_url=False, include_input=False):
+                self._field(model, fault, body, path, what)
+            return None
+
+    def _field(self, model: type[BaseModel], fault: Any, body: Any, path: Path, what: str) -> None:
+        inner: Path = tuple(fault["loc"])
+        at = path + inner
+        kind, context = fault["type"], fault.get("ctx", {})
+        name = inner[-1] if inner else ""
+        code = _CODES.get(kind, "VC103" if kind.endswith("_type") else "VC104")
+        if kind == "extra_forbidden":
+            owner = _owner(model, inner[:-1])
+            known = [field.alias or key for key, field in owner.model_fields.items()] if owner else []
+            near = nearest(str(name), known)
+            help = f"write `{near}`" if near else f"leave it out; known here: {', '.join(sorted(known))}"
+            self.add(code, f"unknown field `{_safe(name)}` in {what}", at, key=True, help=help)
+        elif kind == "missing":
+            self.add(code, f"{what} needs the field `{name}`", at[:-1], key=True, help=f"add `{name}: …`")
+        elif kind in _TYPES:
+            self.add(code, f"`{name}` must be {_TYPES[kind]}", at, help=f"give `{name}` {_TYPES[kind]}")
+        elif kind == "literal_error":
+            allowed = str(context.get("expected", ""))
+            wrong = _at(body, inner)
+            near = nearest(str(wrong), allowed.replace("'", "").replace(" or ", ", ").split(", "))
+            help = f"write `{near}`" if near else f"write one of {allowed}"
+            self.add(code, f"`{name}` must be {allowed}, not `{_safe(wrong)}`", at, help=help)
+        elif "message" in context:
+            self.add(code, f"`{name}`: {context['message']}", at, help=_HELP.get(kind))
+        else:
+            bounds = {"greater_than": "gt", "greater_than_equal": "ge", "less_than": "lt", "less_than_equal": "le"}
+            words = {"gt": "more than", "ge": "at least", "lt": "less than", "le": "at most"}
+            if kind in bounds:
+                limit = f"{words[bounds[kind]]} {context[bounds[kind]]}"
+                self.add(code, f"`{name}` must be {limit}", at, help=f"give `{name}` a value of {limit}")
+            else:
+                message = str(fault["msg"])
+                text = message[:1].lower() + message[1:]
+                self.add(code, f"`{name}`: {text}", at, help=f"change `{name}`")
+
+
+_HELP = {
+    "name": "use letters, digits and `_`, with dots between parts",
+    "reserved": "choose another name, such as the same with `_` at the end",
+    "expression": "write an expression over dims with + - * // %, such as `4 * vision`",
+    "size": "write a number or an expression over dims, such as `4 * vision`",
+}
+
+
+def _at(body: Any, path: Path) -> Any:
+    for part in path:
+        try:
+            body = body[part]
+        except (KeyError, IndexError, TypeError):
+            return None
+    return body
+
+
+def _owner(model: type[BaseModel], path: Path) -> type[BaseModel] | None:
+    """The model whose field was unknown."""
+    for part in path:
+        field = next((f for key, f in model.model_fields.items() if part in (key, f.alias)), None)
+        if field is None:
+            return None
+        inner = [a for a in (field.annotation, *getattr(field.annotation, "__args__", ())) if isinstance(a, type)]
+        nested = next((a for a in inner if issubclass(a, BaseModel)), None)
+        if nested is None:
+            return None
+        model = nested
+    return model
+
+
+def _safe(value: object) -> str:
+    text = ascii(value)[1:-1] if isinstance(value, str) else ascii(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."

@@ -1,0 +1,1 @@
+"""Symbolic sizes and edge types: what the checker reasons with. No torch, no YAML."""

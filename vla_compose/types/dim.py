@@ -1,0 +1,266 @@
+"""Symbolic integer sizes: polynomials over named symbols, with floor division and remainder.
+
+A `Dim` is immutable and kept in one normal form, so that `==` is equality of polynomials.
+Every operation is bounded: coefficients stay within 2**53 and a polynomial within 64 terms.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import total_ordering
+
+
+LARGEST = 2**53
+MOST_TERMS = 64
+
+
+class DimError(ArithmeticError):
+    """A size cannot be computed: division by zero, or larger than the documented bounds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Quotient:
+    """`numerator // divisor` (or `%` when `remainder`) that did not simplify away."""
+
+    numerator: Dim
+    divisor: Dim
+    remainder: bool = False
+
+    def __str__(self) -> str:
+        operator = "%" if self.remainder else "//"
+        return f"{_operand(self.numerator)}{operator}{_operand(self.divisor)}"
+
+
+Atom = str | Quotient
+Monomial = tuple[tuple[Atom, int], ...]
+
+
+def _operand(dim: Dim) -> str:
+    text = str(dim)
+    return text if text.isidentifier() or text.isdigit() else f"({text})"
+
+
+def _atom_key(atom: Atom) -> tuple[int, str]:
+    return (0, atom) if isinstance(atom, str) else (1, str(atom))
+
+
+@total_ordering
+class Dim:
+    """An integer size, known (`Dim.of(4)`) or symbolic (`Dim.of("n") * 4`)."""
+
+    __slots__ = ("_terms",)
+
+    def __init__(self, terms: Mapping[Monomial, int]) -> None:
+        kept = {monomial: factor for monomial, factor in terms.items() if factor}
+        if len(kept) > MOST_TERMS:
+            raise DimError(f"the size has more than {MOST_TERMS} terms")
+        if any(abs(factor) > LARGEST for factor in kept.values()):
+            raise DimError("the size is larger than 2^53")
+        self._terms: dict[Monomial, int] = kept
+
+    @staticmethod
+    def of(value: int | str | Dim) -> Dim:
+        """A known size from an `int`, a symbol from its name."""
+        if isinstance(value, Dim):
+            return value
+        if isinstance(value, str):
+            return Dim({((value, 1),): 1})
+        return Dim({(): value})
+
+    @property
+    def constant(self) -> int | None:
+        """The value, when it holds no symbol."""
+        if not self._terms:
+            return 0
+        return self._terms.get(()) if len(self._terms) == 1 else None
+
+    @property
+    def symbol(self) -> str | None:
+        """The name, when the size is one symbol and nothing else."""
+        if len(self._terms) != 1:
+            return None
+        ((monomial, factor),) = self._terms.items()
+        if factor == 1 and len(monomial) == 1 and monomial[0][1] == 1 and isinstance(monomial[0][0], str):
+            return monomial[0][0]
+        return None
+
+    def symbols(self) -> frozenset[str]:
+        """Every name in it."""
+        names: set[str] = set()
+        for monomial in self._terms:
+            for atom, _ in monomial:
+                if isinstance(atom, str):
+                    names.add(atom)
+                else:
+                    names |= atom.numerator.symbols() | atom.divisor.symbols()
+        return frozenset(names)
+
+    def __add__(self, other: Dim | int) -> Dim:
+        terms = dict(self._terms)
+        for monomial, factor in Dim.of(other)._terms.items():
+            terms[monomial] = terms.get(monomial, 0) + factor
+        return Dim(terms)
+
+    def __sub__(self, other: Dim | int) -> Dim:
+        return self + Dim.of(other) * -1
+
+    def __mul__(self, other: Dim | int) -> Dim:
+        terms: dict[Monomial, int] = {}
+        for left, left_factor in self._terms.items():
+            for right, right_factor in Dim.of(other)._terms.items():
+                monomial = _times(left, right)
+                terms[monomial] = terms.get(monomial, 0) + left_factor * right_factor
+        return Dim(terms)
+
+    def __floordiv__(self, other: Dim | int) -> Dim:
+        divisor = Dim.of(other)
+        whole, rest = self._split(divisor)
+        if not rest._terms:
+            return whole
+        if rest.constant is not None and divisor.constant is not None:
+            return whole + Dim.of(rest.constant // divisor.constant)
+        inner = rest._nested_quotient()
+        if inner is not None and _positive(inner.divisor) and _positive(divisor):
+            return whole + inner.numerator // (inner.divisor * divisor)
+        return whole + Dim({((Quotient(rest, divisor), 1),): 1})
+
+    def __mod__(self, other: Dim | int) -> Dim:
+        divisor = Dim.of(other)
+        _, rest = self._split(divisor)
+        if not rest._terms:
+            return Dim.of(0)
+        if rest.constant is not None and divisor.constant is not None:
+            return Dim.of(rest.constant % divisor.constant)
+        return Dim({((Quotient(rest, divisor, remainder=True), 1),): 1})
+
+    def _split(self, divisor: Dim) -> tuple[Dim, Dim]:
+        """`self == whole * divisor + rest`, with the terms that divide exactly moved to `whole`."""
+        if not divisor._terms:
+            raise DimError("division by zero")
+        if self == divisor:
+            return Dim.of(1), Dim.of(0)
+        if len(divisor._terms) != 1:
+            return Dim.of(0), self
+        ((below, below_factor),) = divisor._terms.items()
+        whole: dict[Monomial, int] = {}
+        rest: dict[Monomial, int] = {}
+        for monomial, factor in self._terms.items():
+            left = _over(monomial, below)
+            if left is not None and factor % below_factor == 0:
+                whole[left] = factor // below_factor
+            else:
+                rest[monomial] = factor
+        return Dim(whole), Dim(rest)
+
+    def _nested_quotient(self) -> Quotient | None:
+        if len(self._terms) != 1:
+            return None
+        ((monomial, factor),) = self._terms.items()
+        if factor == 1 and len(monomial) == 1 and monomial[0][1] == 1:
+            atom = monomial[0][0]
+            if isinstance(atom, Quotient) and not atom.remainder:
+                return atom
+        return None
+
+    def divisible_by(self, divisor: int) -> bool:
+        """True when every value of the symbols gives a multiple of `divisor`."""
+        return all(factor % divisor == 0 for factor in self._terms.values())
+
+    def coefficient(self, base: Dim) -> int:
+        """The factor of a monomial such as `n` or `s*s`; 0 when it does not occur."""
+        ((monomial, _),) = base._terms.items()
+        return self._terms.get(monomial, 0)
+
+    def substitute(self, values: Mapping[str, int | Dim]) -> Dim:
+        """Replace symbols; those not named stay.
+
+        Raises:
+            DimError: the result leaves the bounds, or divides by zero.
+        """
+        if not self.symbols() & values.keys():
+            return self
+        total = Dim.of(0)
+        for monomial, factor in self._terms.items():
+            term = Dim.of(factor)
+            for atom, power in monomial:
+                if isinstance(atom, str):
+                    base = Dim.of(values.get(atom, atom))
+                else:
+                    above, below = atom.numerator.substitute(values), atom.divisor.substitute(values)
+                    base = above % below if atom.remainder else above // below
+                for _ in range(power):
+                    term = term * base
+            total = total + term
+        return total
+
+    def source(self) -> str:
+        """A Python expression of the same value."""
+        return str(self)
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, int):
+            other = Dim.of(other)
+        return isinstance(other, Dim) and self._terms == other._terms
+
+    def __lt__(self, other: Dim) -> bool:
+        return str(self) < str(other)
+
+    def __hash__(self) -> int:
+        return hash(frozenset(self._terms.items()))
+
+    def __str__(self) -> str:
+        if not self._terms:
+            return "0"
+        ordered = sorted(self._terms.items(), key=lambda term: (-_degree(term[0]), _names(term[0])))
+        text = "+".join(_term(monomial, factor) for monomial, factor in ordered)
+        return text.replace("+-", "-")
+
+    def __repr__(self) -> str:
+        return f"Dim({self})"
+
+
+def product(dims: Iterable[Dim]) -> Dim:
+    """The product of sizes; 1 for none."""
+    total = Dim.of(1)
+    for dim in dims:
+        total = total * dim
+    return total
+
+
+def _positive(dim: Dim) -> bool:
+    return dim.constant is not None and dim.constant > 0
+
+
+def _degree(monomial: Monomial) -> int:
+    return sum(power for _, power in monomial)
+
+
+def _names(monomial: Monomial) -> list[tuple[int, str]]:
+    return [_atom_key(atom) for atom, _ in monomial]
+
+
+def _term(monomial: Monomial, factor: int) -> str:
+    parts = [str(abs(factor))] if abs(factor) != 1 or not monomial else []
+    for atom, power in monomial:
+        text = atom if isinstance(atom, str) else f"({atom})" if parts or _degree(monomial) > 1 else str(atom)
+        parts += [text] * power
+    return ("-" if factor < 0 else "") + "*".join(parts)
+
+
+def _times(left: Monomial, right: Monomial) -> Monomial:
+    powers = dict(left)
+    for atom, power in right:
+        powers[atom] = powers.get(atom, 0) + power
+    return tuple(sorted(powers.items(), key=lambda item: _atom_key(item[0])))
+
+
+def _over(monomial: Monomial, below: Monomial) -> Monomial | None:
+    powers = dict(monomial)
+    for atom, power in below:
+        if powers.get(atom, 0) < power:
+            return None
+        powers[atom] -= power
+        if not powers[atom]:
+            del powers[atom]
+    return tuple(sorted(powers.items(), key=lambda item: _atom_key(item[0])))
