@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from vla_compose.check.graph import Edge
-from vla_compose.spec.model import SizesInput, Spec
+from vla_compose.spec.inputs import SizesInput
+from vla_compose.spec.model import Spec
 from vla_compose.types.dim import Dim
 from vla_compose.types.tensor import Axis
 
@@ -52,7 +53,7 @@ def bindings(spec: Spec, inputs: Mapping[str, Edge], values: Mapping[str, int]) 
     known = given(spec)
     found: list[Binding] = []
     for name, edge in inputs.items():
-        if edge.optional:
+        if edge.optional or edge.each is not None:
             continue
         for at, axis in enumerate(edge.type.axes):
             binding = solve(name, at, axis, values, known)
@@ -64,7 +65,7 @@ def bindings(spec: Spec, inputs: Mapping[str, Edge], values: Mapping[str, int]) 
 
 def given(spec: Spec) -> set[str]:
     """Sizes that `forward` is told."""
-    return {name for value in spec.inputs.values() if isinstance(value, SizesInput) for name in value.sizes.split()}
+    return {name for value in spec.inputs.values() if isinstance(value, SizesInput) for name in value.names}
 
 
 def bindable(spec: Spec, inputs: Mapping[str, Edge], values: Mapping[str, int]) -> set[str]:

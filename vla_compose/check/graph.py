@@ -13,23 +13,33 @@ from vla_compose.types.tensor import TensorType
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """What flows: the type of a tensor, or of every tensor of a list of `each`."""
+    """What flows: a tensor, or a list of tensors of one type."""
 
     type: TensorType
-    each: int | None = None
     optional: bool = False
+
+    @property
+    def each(self) -> Dim | None:
+        """The length of the list; `None` for one tensor."""
+        return self.type.each
 
 
 @dataclass(frozen=True, slots=True)
 class Requirement:
-    """A run-time contract on sizes: `size` must be a multiple of, or at least, a number."""
+    """A run-time contract on sizes: `size` must be a multiple of, or at least, a number.
+
+    A contract that no formula holds (it depends on data) has a `text` and is enforced by its step.
+    """
 
     size: Dim
     multiple_of: int = 1
     at_least: int = 0
     why: str = ""
+    text: str = ""
 
     def __str__(self) -> str:
+        if self.text:
+            return f"{self.text} ({self.why})"
         if self.multiple_of > 1:
             return f"{self.size} is a multiple of {self.multiple_of} ({self.why})"
         return f"{self.size} is at least {self.at_least} ({self.why})"
@@ -50,7 +60,8 @@ class CheckedChain:
     @property
     def copies(self) -> int:
         """How many modules it makes."""
-        return self.before.each if self.chain.each and self.before.each else 1
+        length = self.before.each
+        return (length.constant or 1) if self.chain.each and length is not None else 1
 
     def members(self) -> list[Member]:
         """What one copy registers, in the order of steps."""
@@ -66,6 +77,7 @@ class Graph:
     inputs: Mapping[str, Edge]
     chains: tuple[CheckedChain, ...]
     outputs: tuple[tuple[Output, Edge], ...]
+    notes: tuple[str, ...] = ()
 
     def chain(self, name: str) -> CheckedChain:
         """The chain of that name."""
@@ -75,7 +87,7 @@ class Graph:
         """Every state-dict entry with its shape, in the order of steps."""
         found: list[tuple[str, tuple[int, ...]]] = []
         for checked in self.chains:
-            prefixes = [f"{checked.chain.name}."] if checked.chain.name else [""]
+            prefixes = [""] if checked.chain.inline else [f"{checked.chain.name}."]
             if checked.chain.each:
                 prefixes = [f"{prefixes[0]}{at}." for at in range(checked.copies)]
             for prefix in prefixes:
@@ -88,10 +100,11 @@ class Graph:
 
 
 def members(nodes: tuple[Node, ...] | list[Node]) -> Iterator[Member]:
-    """What steps register, nested ones included."""
+    """What steps register in their own class: nested steps too, unless they make a class of their own."""
     for node in nodes:
         yield from node.members
-        yield from members(node.body)
+        if not node.own_class:
+            yield from members(node.body)
 
 
 def count(shape: tuple[int, ...]) -> int:

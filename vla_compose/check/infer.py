@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from vla_compose.check.binding import bindable
 from vla_compose.check.graph import CheckedChain, Edge, Graph, count, members
+from vla_compose.check.join import join
 from vla_compose.check.scope import MOST_PARAMETERS, Scope, StepFault
 from vla_compose.diagnostics import SpecError
-from vla_compose.primitives.base import Member, Node
+from vla_compose.primitives.base import Member, Node, Path
 from vla_compose.spec.faults import Faults, nearest
-from vla_compose.spec.model import Chain, SizesInput, Spec
+from vla_compose.spec.inputs import TensorInput
+from vla_compose.spec.model import Chain, Choice, Origin, Output, Spec, names
 from vla_compose.types.dim import Dim, DimError
 from vla_compose.types.tensor import TensorType, same_order
 
@@ -35,24 +38,51 @@ def infer(spec: Spec, overrides: Mapping[str, int | Dim] | None = None, faults: 
     inputs = _inputs(spec, values, faults)
     edges: dict[str, Edge] = dict(inputs)
     chains: list[CheckedChain] = []
+    notes: list[str] = []
     for chain in _in_order(spec):
-        if chain.source not in edges:
-            continue
-        checked = _chain(chain, edges[chain.source], spec, values, inputs, faults)
+        before = _origin(chain.source, edges, values, notes, (*chain.path, "from"), faults)
+        checked = _chain(chain, before, spec, values, inputs, edges, faults) if before is not None else None
         if checked is not None:
             edges[chain.name] = checked.after
             chains.append(checked)
-    outputs = tuple((output, edges[output.source]) for output in spec.outputs if output.source in edges)
-    for output, edge in outputs:
-        if output.type is not None:
-            _assert_output(output.name, output.type, edge, output.path, values, faults)
+    outputs: list[tuple[Output, Edge]] = []
+    for output in spec.outputs:
+        edge = _origin(output.source, edges, values, notes, output.path, faults)
+        if edge is not None:
+            outputs.append((output, edge))
+            if output.type is not None:
+                _assert_output(output.name, output.type, edge, output.path, values, faults)
     order = list(spec.chains)
-    graph = Graph(spec, values, inputs, tuple(sorted(chains, key=lambda c: order.index(c.chain.name))), outputs)
+    chains.sort(key=lambda checked: order.index(checked.chain.name))
+    graph = Graph(spec, values, inputs, tuple(chains), tuple(outputs), tuple(notes))
     if not faults.found:
         _limits(graph, faults)
     if faults.found:
         raise SpecError(faults.found)
     return graph
+
+
+def _origin(
+    origin: Origin,
+    edges: Mapping[str, Edge],
+    values: Mapping[str, int],
+    notes: list[str],
+    path: Path,
+    faults: Faults,
+) -> Edge | None:
+    """What a chain or an output starts from; `None` when that was wrong already."""
+    if any(name not in edges for name in names(origin)):
+        return None
+    if not isinstance(origin, Choice):
+        return edges[origin]
+    then, otherwise = edges[origin.then].type, edges[origin.otherwise].type
+    joined, found = join(then, otherwise, origin.flag, values)
+    if joined is None:
+        message = f"the choice by `{origin.flag}` gives `{then}` or `{otherwise}`, which cannot go on as one type"
+        faults.add("VC202", message, path, help="give both chains the same axes, order and channels")
+        return None
+    notes += [note for note in found if note not in notes]
+    return Edge(joined)
 
 
 def _values(spec: Spec, overrides: Mapping[str, int | Dim], faults: Faults) -> dict[str, int]:
@@ -90,10 +120,9 @@ def _values(spec: Spec, overrides: Mapping[str, int | Dim], faults: Faults) -> d
 def _inputs(spec: Spec, values: Mapping[str, int], faults: Faults) -> dict[str, Edge]:
     inputs: dict[str, Edge] = {}
     for name, value in spec.inputs.items():
-        if isinstance(value, SizesInput):
+        if not isinstance(value, TensorInput):
             continue
-        type_ = spec.pattern(value.type)
-        each = None
+        type_ = replace(spec.pattern(value.type), each=value.each)
         try:
             sizes = [factor.substitute(values).constant for factor in type_.factors()]
             if value.each is not None:
@@ -112,46 +141,53 @@ def _inputs(spec: Spec, values: Mapping[str, int], faults: Faults) -> dict[str, 
             message = f"the channels of `{name}` are `{type_.axes[type_.channel]}`, which is no dim"
             faults.add("VC305", message, ("inputs", name), help=help)
             continue
-        inputs[name] = Edge(type_, each, value.optional)
+        inputs[name] = Edge(type_, value.optional)
     return inputs
 
 
 def _in_order(spec: Spec) -> list[Chain]:
-    """Sources before the chains that read them."""
+    """Sources before the chains that read them; else as declared."""
     done: list[Chain] = []
     left = list(spec.chains.values())
     while left:
-        ready = [c for c in left if c.source not in {other.name for other in left}]
-        done += ready
-        left = [c for c in left if c not in ready]
-        if not ready:
+        waiting = {chain.name for chain in left}
+        ready = next((chain for chain in left if not waiting & set(names(chain.source))), None)
+        if ready is None:
             break
+        done.append(ready)
+        left.remove(ready)
     return done
 
 
 def _chain(
-    chain: Chain, before: Edge, spec: Spec, values: Mapping[str, int], inputs: Mapping[str, Edge], faults: Faults
+    chain: Chain,
+    before: Edge,
+    spec: Spec,
+    values: Mapping[str, int],
+    inputs: Mapping[str, Edge],
+    edges: Mapping[str, Edge],
+    faults: Faults,
 ) -> CheckedChain | None:
-    label = f"input `{chain.source}`" if chain.source in inputs else f"chain `{chain.source}`"
-    origin = ("inputs", chain.source) if chain.source in inputs else (*spec.chains[chain.source].path, "steps")
+    first = names(chain.source)[0]
+    label = f"input `{first}`" if first in inputs else f"chain `{chain.source}`"
+    origin: Path = ("inputs", first) if first in inputs else (*spec.chains[first].path, "steps")
     start = (origin, f"{before.type.width} channels here, set by {label}")
-    scope = Scope(faults, values, inputs, bindable(spec, inputs, values), start)
+    scope = Scope(faults, spec, values, edges, bindable(spec, inputs, values), start, f"{spec.name}.{chain.name}")
     scope.path = chain.path
-    if chain.each and before.each is None:
-        faults.add(
-            "VC205",
-            f"chain `{chain.name}` runs for each tensor of a list, but {label} is one tensor",
-            (*chain.path, "each"),
-            help="leave out `each`, or give the input `each: N`",
-        )
+    each = before.each
+    if chain.each and (each is None or each.substitute(values).constant is None):
+        what = "is one tensor" if each is None else f"has `{each}` tensors, which is not known before run time"
+        message = f"chain `{chain.name}` makes a module for each tensor of a list, but {label} {what}"
+        help = "leave out `each`, or give the input `each: N`"
+        faults.add("VC205", message, (*chain.path, "each"), help=help)
         return None
-    if before.each is not None and not chain.each:
-        message = f"{label} is a list of {before.each} tensors, but chain `{chain.name}` takes one"
+    if each is not None and not chain.each:
+        message = f"{label} is a list of {each} tensors, but chain `{chain.name or 'steps'}` takes one"
         faults.add("VC205", message, chain.path, key=True, help="add `each: true` to the chain")
         return None
     nodes: list[Node] = []
     try:
-        after = scope.run(chain.steps, before.type, nodes)
+        after = scope.run(chain.steps, replace(before.type, each=None), nodes)
         unused = []
         for name, width in chain.unused.items():
             scope.path = (*chain.path, "unused", name)
@@ -163,8 +199,8 @@ def _chain(
         return None
     return CheckedChain(
         chain,
-        before,
-        Edge(after, before.each if chain.each else None),
+        replace(before, type=replace(before.type, each=each.substitute(values) if each is not None else None)),
+        Edge(replace(after, each=each) if chain.each else after),
         tuple(nodes),
         tuple(scope.used),
         tuple(scope.requirements),
@@ -182,11 +218,12 @@ def _order(chain: Chain, scope: Scope, registered: list[Member], faults: Faults)
 
 
 def _assert_output(
-    name: str, stated: TensorType, edge: Edge, path: tuple[str | int, ...], values: Mapping[str, int], faults: Faults
+    name: str, stated: TensorType, edge: Edge, path: Path, values: Mapping[str, int], faults: Faults
 ) -> None:
     left, right = stated.substitute(values), edge.type.substitute(values)
     good = len(left.axes) == len(right.axes)
     why = f"it has {len(right.axes)} axes" if not good else ""
+    left = replace(left, each=right.each)
     for mine, theirs in zip(left.axes, right.axes, strict=False):
         if not good:
             break

@@ -9,6 +9,8 @@ from vla_compose.check.graph import Edge, Requirement
 from vla_compose.primitives.base import Member, Node, Path, Step
 from vla_compose.primitives.fields import SAME, Condition
 from vla_compose.spec.faults import Faults, nearest
+from vla_compose.spec.inputs import GridInput
+from vla_compose.spec.model import Spec
 from vla_compose.types.dim import Dim, DimError
 from vla_compose.types.tensor import TensorType
 
@@ -25,23 +27,28 @@ class Scope:
     def __init__(
         self,
         faults: Faults,
+        spec: Spec,
         values: Mapping[str, int],
-        inputs: Mapping[str, Edge],
+        edges: Mapping[str, Edge],
         bound: Iterable[str],
         start: tuple[Path, str],
+        prefix: str,
     ) -> None:
         self.faults = faults
+        self.spec = spec
         self.values = values
-        self.inputs = inputs
+        self.edges = edges
         self.bound = set(bound)
-        self.runtime = {name for edge in inputs.values() for name in edge.type.symbols()} | self.bound
+        self.runtime = {name for edge in edges.values() for name in edge.type.symbols()} | self.bound
         self.width_origin = start
+        self.prefix = prefix
+        self.context: TensorType | None = None
         self.requirements: list[Requirement] = []
         self.used: list[str] = []
         self.names: dict[str, Path] = {}
+        self.skipped: set[str] = set()
         self.path: Path = ()
         self.body: list[Node] = []
-        self.skipped: set[str] = set()
 
     def fail(
         self,
@@ -149,20 +156,44 @@ class Scope:
             if resolved.constant is None:
                 self._contract(Requirement(resolved, at_least=at_least, why=why))
 
+    def contract(self, text: str, why: str) -> None:
+        """State something about the data that the step enforces when it runs."""
+        self._contract(Requirement(Dim.of(0), why=why, text=text))
+
     def _contract(self, requirement: Requirement) -> None:
-        if all((r.size, r.multiple_of, r.at_least) != (requirement.size, requirement.multiple_of, requirement.at_least) for r in self.requirements):
+        key = (requirement.size, requirement.multiple_of, requirement.at_least, requirement.text)
+        if all((r.size, r.multiple_of, r.at_least, r.text) != key for r in self.requirements):
             self.requirements.append(requirement)
 
     def side(self, name: str, *at: str | int) -> Edge:
-        """An input that a step reads beside the stream, such as a mask."""
-        edge = self.inputs.get(name)
+        """A tensor that a step reads beside the stream, such as a mask."""
+        edge = self.edges.get(name)
         if edge is None:
-            near = nearest(name, self.inputs)
+            near = nearest(name, self.edges)
             help = f"write `{near}`" if near else f"add `{name}` to `inputs`"
             self.fail("VC303", f"there is no input `{ascii(name)[1:-1]}`", *at, help=help)
         if name not in self.used:
             self.used.append(name)
         return edge
+
+    def grid(self, symbols: Iterable[str]) -> str:
+        """The grid input that gives these sizes for every image."""
+        wanted = set(symbols)
+        for name, value in self.spec.inputs.items():
+            if isinstance(value, GridInput) and wanted <= set(value.names):
+                if name not in self.used:
+                    self.used.append(name)
+                return name
+        sizes = " ".join(sorted(wanted))
+        help = f"add the input `grid: {{grid: {sizes}}}`"
+        self.fail("VC207", f"no input gives `{sizes}` for every image", help=help)
+
+    def child(self, name: str) -> Scope:
+        """The surroundings of steps that make a class of their own, with names of their own."""
+        edges, start = self.edges, self.width_origin
+        inner = Scope(self.faults, self.spec, self.values, edges, self.bound, start, f"{self.prefix}.{name}")
+        inner.context, inner.requirements, inner.used, inner.path = self.context, self.requirements, self.used, self.path
+        return inner
 
     def run(self, steps: Iterable[Step], x: TensorType, body: list[Node]) -> TensorType:
         """Check steps one after another, and keep what was found in `body`."""

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from vla_compose.check.graph import CheckedChain, Edge, Graph
 from vla_compose.lower.code import Code
 from vla_compose.lower.guards import Guards
 from vla_compose.lower.members import containers
-from vla_compose.spec.model import ROOT, SizesInput
-
-BUILTINS = frozenset({"int", "len", "list", "zip", "super", "self", "torch", "nn", "F", "Tensor"})
+from vla_compose.spec.inputs import GridInput, SizesInput
+from vla_compose.spec.model import ROOT, Choice, names
+from vla_compose.types.tensor import TensorType
 
 
 @dataclass(slots=True)
 class LoweredChain:
     """A chain with its statements.
 
-    `side` are inputs beside the stream, `passed` are sizes that only the caller can compute.
+    `side` are tensors and sizes beside the stream, `passed` are sizes that only the caller can compute.
     """
 
     checked: CheckedChain
@@ -31,38 +31,85 @@ class LoweredChain:
         """The chain's name; empty for top-level steps."""
         return self.checked.chain.name
 
+    @property
+    def inline(self) -> bool:
+        """Whether its statements stand in the main class."""
+        return self.checked.chain.inline
+
+
+def variable(name: str) -> str:
+    """The variable that holds the result of a chain."""
+    return name.replace(".", "_")
+
+
+def source_variable(graph: Graph, chain_name: str) -> str:
+    """The variable that a chain starts from."""
+    source = graph.spec.chains[chain_name].source
+    return f"{variable(chain_name) or 'tokens'}_source" if isinstance(source, Choice) else variable(source)
+
 
 def lower_chain(graph: Graph, checked: CheckedChain) -> LoweredChain:
     """Write the statements of a chain and find out which sizes it can tell from its own input."""
-    root = checked.chain.name == ROOT
-    x = checked.chain.source if root else ("stream" if "x" in checked.inputs else "x")
-    runtime = {name for edge in graph.inputs.values() for name in edge.type.substitute(graph.values).symbols()}
-    code = Code(graph.values, containers(checked.members()), x, {*BUILTINS, *graph.spec.inputs, *graph.spec.chains, *runtime})
+    chain = checked.chain
+    first = names(chain.source)[0]
+    from_input = first in graph.inputs
+    if chain.inline:
+        code = _code(graph, checked, source_variable(graph, chain.name), _target(graph, checked))
+    else:
+        code = _code(graph, checked, "stream" if "x" in checked.inputs else "x", None)
     code.steps(checked.nodes)
     wanted = code.sizes | {name for r in checked.requirements for name in r.size.symbols()}
-    from_input = checked.chain.source in graph.inputs
     seen = set(checked.before.type.substitute(graph.values).symbols()) if from_input else set()
     told = [name for name in graph.spec.inputs if (wanted | seen) & set(sizes_of(graph, name))]
     guards = Guards(graph.values)
     for name in told:
         guards.told(sizes_of(graph, name))
-    if not root:
-        guards.tensor(x, Edge(checked.before.type))
+    if not chain.inline:
+        guards.tensor(code.target, Edge(one(checked.before)))
         if not from_input:
             guards.wrong.clear()
-    passed = sorted(wanted - guards.sources.keys())
-    if not root:
+    passed = sorted(wanted - guards.sources.keys() - _per_image(graph))
+    if not chain.inline:
         guards.told(passed)
         for requirement in checked.requirements:
             guards.requirement(requirement)
-    side = [name for name in graph.spec.inputs if name in {*code.inputs, *told}]
+    side = [name for name in (*graph.spec.inputs, *graph.spec.chains) if name in {*code.inputs, *told}]
     return LoweredChain(checked, code, guards, side, passed)
 
 
+def one(edge: Edge) -> TensorType:
+    """The type of one tensor of an edge."""
+    return replace(edge.type, each=None)
+
+
+def _target(graph: Graph, checked: CheckedChain) -> str:
+    """Inline steps may overwrite the variable they start from when nothing else reads it."""
+    chain = checked.chain
+    source = chain.source
+    if chain.name != ROOT:
+        return variable(chain.name)
+    readers = [c for c in graph.spec.chains.values() if c is not chain and source in names(c.source)]
+    if isinstance(source, str) and not readers and source not in checked.inputs:
+        return variable(source)
+    return "x" if "x" not in graph.spec.inputs else "tokens"
+
+
+def _code(graph: Graph, checked: CheckedChain, source: str, target: str | None) -> Code:
+    runtime = {name for edge in graph.inputs.values() for name in edge.type.substitute(graph.values).symbols()}
+    chains = {variable(name) for name in graph.spec.chains}
+    sizes = {name for value in graph.spec.inputs.values() for name in getattr(value, "names", [])}
+    taken = {*graph.spec.inputs, *chains, *runtime, *sizes}
+    return Code(graph.values, containers(checked.members()), source, target, taken)
+
+
 def sizes_of(graph: Graph, name: str) -> list[str]:
-    """The symbols that an input binds; none for a tensor."""
+    """The sizes that an input binds as numbers; none for a tensor."""
     value = graph.spec.inputs[name]
-    return value.sizes.split() if isinstance(value, SizesInput) else []
+    return value.names if isinstance(value, SizesInput) else []
+
+
+def _per_image(graph: Graph) -> set[str]:
+    return {name for value in graph.spec.inputs.values() if isinstance(value, GridInput) for name in value.names}
 
 
 def ordered(graph: Graph) -> list[CheckedChain]:
@@ -70,8 +117,8 @@ def ordered(graph: Graph) -> list[CheckedChain]:
     done: list[CheckedChain] = []
     left = list(graph.chains)
     while left:
-        names = {checked.chain.name for checked in left}
-        ready = [checked for checked in left if checked.chain.source not in names or checked.chain.source == ROOT]
+        waiting = {checked.chain.name for checked in left}
+        ready = [c for c in left if not waiting & {*names(c.chain.source), *c.inputs}]
         done += ready
         left = [checked for checked in left if checked not in ready]
-    return sorted(done, key=lambda checked: checked.chain.name == ROOT)
+    return done

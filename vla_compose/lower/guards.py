@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from vla_compose.check.binding import solve
 from vla_compose.check.graph import Edge, Requirement
 from vla_compose.lower.code import spaced
 from vla_compose.lower.layout import condition
 from vla_compose.types.dim import Dim
-from vla_compose.types.tensor import TensorType
+from vla_compose.types.tensor import Axis, TensorType
 
 
 @dataclass(slots=True)
@@ -21,6 +21,7 @@ class Guards:
     values: Mapping[str, int]
     sources: dict[str, str] = field(default_factory=dict)
     wrong: list[tuple[list[str], str, str]] = field(default_factory=list)
+    grids: dict[str, list[str]] = field(default_factory=dict)
 
     def told(self, symbols: Iterable[str]) -> None:
         """Sizes that `forward` is given as numbers."""
@@ -39,6 +40,7 @@ class Guards:
         for at in sorted(range(len(type_.axes)), key=lambda at: type_.axes[at].size.constant is None):
             size, length = type_.axes[at].size, f"{variable}.shape[{at}]"
             if type_.axes[at].packed:
+                wrong += self._packed(type_.axes[at], length) if own else []
                 continue
             if size.constant is not None:
                 wrong += [f"{length} != {size}"] if own else []
@@ -50,6 +52,15 @@ class Guards:
             note = " (one name, one size)" if _repeats(type_) else ""
             message = f"`{variable}` must be `{type_}`{note}, but has the shape {{list({variable}.shape)}}"
             self.wrong.append((wrong, f"{variable} is not None" if edge.optional else "", message))
+
+    def _packed(self, axis: Axis, length: str) -> list[str]:
+        """The rows of all images add up to the length."""
+        group = axis.group
+        symbols = group.size.symbols() if group is not None else frozenset()
+        grid = next((g for g, names in self.grids.items() if symbols <= set(names)), None)
+        if group is None or grid is None:
+            return []
+        return [f"{length} != sum([{spaced(group.size)} for {', '.join(self.grids[grid])} in {grid}])"]
 
     def _bind(self, variable: str, at: int, edge: Edge, length: str, own: bool) -> list[str]:
         binding = solve(variable, at, edge.type.axes[at], self.values, set(self.sources))
@@ -66,12 +77,15 @@ class Guards:
 
     def list(self, variable: str, edge: Edge) -> None:
         """Check the length of a list of tensors, and that its tensors fit the other inputs."""
-        message = f"`{variable}` must be a list of {edge.each} tensors, but has {{len({variable})}}"
-        self.wrong.append(([f"len({variable}) != {edge.each}"], "", message))
-        self.tensor(f"{variable}[0]", edge, own=False)
+        length = edge.each.substitute(self.values) if edge.each is not None else None
+        message = f"`{variable}` must be a list of {length} tensors, but has {{len({variable})}}"
+        self.wrong.append(([f"len({variable}) != {length}"], "", message))
+        self.tensor(f"{variable}[0]", Edge(replace(edge.type, each=None)), own=False)
 
     def requirement(self, requirement: Requirement) -> None:
-        """Check a contract on a size."""
+        """Check a contract on a size; one on data is enforced by its step."""
+        if requirement.text:
+            return
         value = self.source(requirement.size)
         if requirement.multiple_of > 1:
             text = f"{_wrap(value)} % {requirement.multiple_of}"

@@ -5,24 +5,28 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from vla_compose.check.graph import Edge, Graph
-from vla_compose.lower.chain import LoweredChain, lower_chain, ordered, sizes_of
+from vla_compose.lower.chain import LoweredChain, lower_chain, one, ordered, sizes_of, source_variable, variable
+from vla_compose.lower.classes import Statements, arguments, bind, checks, class_text, rows_of, shown, unpack
 from vla_compose.lower.guards import Guards
-from vla_compose.lower.layout import statements
+from vla_compose.lower.layout import INDENT
 from vla_compose.lower.members import constructor
 from vla_compose.lower.names import chain_class, class_name
 from vla_compose.lower.pieces import piece
-from vla_compose.spec.model import ROOT, SizesInput
-
-Statements = list[tuple[str, str]]
+from vla_compose.spec.inputs import GridInput
+from vla_compose.spec.model import Choice, Origin, names
 
 
 def source(graph: Graph) -> str:
     """The file that `eject` prints and `build` runs."""
     chains = [lower_chain(graph, checked) for checked in ordered(graph)]
-    classes = [_chain_class(graph, lowered) for lowered in chains if lowered.name != ROOT]
     pieces = {name for lowered in chains for name in lowered.code.pieces}
     pieces |= {name for lowered in chains for member in lowered.checked.members() for name in member.runtime}
-    blocks = [_header(graph), *(piece(name) for name in sorted(pieces)), *classes, _main_class(graph, chains)]
+    blocks = [_header(graph), *(piece(name) for name in sorted(pieces))]
+    for lowered in chains:
+        blocks += lowered.code.classes
+        if not lowered.inline:
+            blocks.append(_chain_class(graph, lowered))
+    blocks.append(_main_class(graph, chains))
     return "\n\n\n".join(blocks) + "\n"
 
 
@@ -40,105 +44,172 @@ def _plain(text: str) -> str:
     return "".join(c if c.isprintable() and c.isascii() else "?" for c in text)
 
 
-def _class(name: str, doc: str, init: Sequence[str], arguments: Sequence[str], body: Statements, result: str, returns: str) -> str:
-    lines = [f"class {name}(nn.Module):", f'    """{doc}"""', "", "    def __init__(self) -> None:"]
-    lines += statements([("super().__init__()", ""), *((line, "") for line in init)], 2)
-    lines += ["", f"    def forward(self, {', '.join(arguments)}) -> {returns}:"]
-    lines += statements([*body, (f"return {result}", "")], 2)
-    return "\n".join(lines)
-
-
 def _chain_class(graph: Graph, lowered: LoweredChain) -> str:
     """The class of a named chain: `forward(x, side inputs, sizes)`."""
     checked, code, guards = lowered.checked, lowered.code, lowered.guards
-    return _class(
+    start: Statements = []
+    side = lowered.side
+    if checked.chain.source in side:
+        start.append((f"{variable(str(checked.chain.source))} = {code.target}", ""))
+        side = [name for name in side if name != checked.chain.source]
+    return class_text(
         chain_class(graph, checked),
-        f"{_shown(Edge(checked.before.type), graph)} -> {_shown(Edge(checked.after.type), graph)}",
+        f"{shown(Edge(one(checked.before)), graph)} -> {shown(Edge(one(checked.after)), graph)}",
         constructor(checked.members(), checked.chain.order),
-        [f"{code.x}: Tensor", *_arguments(graph, lowered.side), *(f"{name}: int" for name in lowered.passed)],
-        [*_unpack(graph, lowered.side), *_checks(guards), *_bind(code.sizes, guards), *code.lines],
+        [
+            f"{code.target}: Tensor",
+            *arguments(graph, side, defaults=False),
+            *(f"{name}: int" for name in lowered.passed),
+        ],
+        [*unpack(graph, side), *checks(guards), *bind(code.sizes, guards), *start, *code.lines],
         code.x,
-        "Tensor",
+        "list[Tensor]" if one(checked.after) != checked.after.type and not checked.chain.each else "Tensor",
     )
 
 
 def _main_class(graph: Graph, chains: Sequence[LoweredChain]) -> str:
     """The class of the whole adapter: `forward(declared inputs)`."""
-    root = next((lowered for lowered in chains if lowered.name == ROOT), None)
-    guards = Guards(graph.values)
-    for name in graph.spec.inputs:
-        guards.told(sizes_of(graph, name))
-    for name, edge in graph.inputs.items():
-        if edge.each is not None:
-            guards.list(name, edge)
-        else:
-            guards.tensor(name, edge, own=root is not None and name in {root.checked.chain.source, *root.checked.inputs})
+    guards = _guards(graph, chains)
     init: list[str] = []
-    body: Statements = []
-    for lowered in chains:
-        if lowered.name != ROOT:
+    for name in graph.spec.chains:
+        lowered = next(c for c in chains if c.name == name)
+        if lowered.inline:
+            init += constructor(lowered.checked.members(), lowered.checked.chain.order)
+        else:
             made = f"{chain_class(graph, lowered.checked)}()"
             if lowered.checked.chain.each:
                 made = f"nn.ModuleList([{made} for _ in range({lowered.checked.copies})])"
             init.append(f"self.{lowered.name} = {made}")
-            body.append((_call(lowered), _shown(lowered.checked.after, graph)))
-    if root is not None:
-        for requirement in root.checked.requirements:
-            guards.requirement(requirement)
-        init += constructor(root.checked.members(), root.checked.chain.order)
-        body += root.code.lines
-    sizes = {name for lowered in chains for name in lowered.passed} | (root.code.sizes if root is not None else set())
-    results = [root.code.x if root is not None and output.source == ROOT else output.source for output, _ in graph.outputs]
+    body, results = _Wiring(graph, chains).write()
+    inline = [lowered for lowered in chains if lowered.inline]
+    sizes = {name for c in chains for name in c.passed} | {name for c in inline for name in c.code.sizes}
+    grids = {name for c in chains for name in c.side if isinstance(graph.spec.inputs.get(name), GridInput)}
+    needed = [n for n, v in graph.spec.inputs.items() if not isinstance(v, GridInput) or (n in grids and inline)]
     kinds = ["list[Tensor]" if edge.each is not None else "Tensor" for _, edge in graph.outputs]
-    inputs = ", ".join(f"{name}: {_shown(edge, graph)}" for name, edge in graph.inputs.items())
-    outputs = ", ".join(f"{output.name}: {_shown(edge, graph)}" for output, edge in graph.outputs)
-    return _class(
+    inputs = ", ".join(f"{name}: {shown(edge, graph)}" for name, edge in graph.inputs.items())
+    outputs = ", ".join(f"{output.name}: {shown(edge, graph)}" for output, edge in graph.outputs)
+    return class_text(
         class_name(graph.spec.name),
         f"{inputs} -> {outputs}",
         init,
-        _arguments(graph, graph.spec.inputs),
-        [*_unpack(graph, graph.spec.inputs), *_checks(guards), *_bind(sizes, guards), *body],
+        arguments(graph, graph.spec.inputs),
+        [*unpack(graph, needed), *checks(guards), *bind(sizes, guards), *body],
         ", ".join(results),
         kinds[0] if len(kinds) == 1 else f"tuple[{', '.join(kinds)}]",
     )
 
 
-def _call(lowered: LoweredChain) -> str:
-    name, source_ = lowered.name, lowered.checked.chain.source
-    more = "".join(f", {argument}" for argument in [*lowered.side, *lowered.passed])
-    if lowered.checked.chain.each:
-        return f"{name} = [layer(tensor{more}) for layer, tensor in zip(self.{name}, {source_})]"
-    return f"{name} = self.{name}({source_}{more})"
-
-
-def _unpack(graph: Graph, names: Iterable[str]) -> Statements:
-    found = [(sizes_of(graph, name), name) for name in names]
-    return [(f"{', '.join(sizes)}{',' if len(sizes) == 1 else ''} = {name}", "") for sizes, name in found if sizes]
-
-
-def _checks(guards: Guards) -> Statements:
-    return [(line, "") for line in guards.lines()]
-
-
-def _bind(needed: Iterable[str], guards: Guards) -> Statements:
-    return [(f"{name} = {guards.sources[name]}", "") for name in sorted(needed) if guards.sources[name] != name]
-
-
-def _arguments(graph: Graph, names: Iterable[str]) -> list[str]:
-    found = []
-    for name in names:
-        value = graph.spec.inputs[name]
-        if isinstance(value, SizesInput):
-            kinds = ", ".join(["int"] * len(value.sizes.split()))
-            default = f" = {tuple(value.default)!r}" if value.default is not None else ""
-            found.append(f"{name}: tuple[{kinds}]{default}")
-        elif value.each is not None:
-            found.append(f"{name}: list[Tensor]")
+def _guards(graph: Graph, chains: Sequence[LoweredChain]) -> Guards:
+    guards = Guards(graph.values)
+    for name, value in graph.spec.inputs.items():
+        guards.told(sizes_of(graph, name))
+        if isinstance(value, GridInput):
+            guards.grids[rows_of(name)] = value.names
+    inline = [lowered for lowered in chains if lowered.inline]
+    read = {name for c in inline for name in (*names(c.checked.chain.source), *c.side, *c.checked.inputs)}
+    for name, edge in graph.inputs.items():
+        if edge.each is not None:
+            guards.list(name, edge)
         else:
-            found.append(f"{name}: Tensor | None = None" if value.optional else f"{name}: Tensor")
-    return found
+            guards.tensor(name, edge, own=name in read)
+    for lowered in inline:
+        for requirement in lowered.checked.requirements:
+            guards.requirement(requirement)
+    return guards
 
 
-def _shown(edge: Edge, graph: Graph) -> str:
-    text = str(edge.type.substitute(graph.values))
-    return f"{edge.each} x {text}" if edge.each is not None else text
+class _Wiring:
+    """The statements that run chains, each where its result is needed."""
+
+    def __init__(self, graph: Graph, chains: Sequence[LoweredChain]) -> None:
+        self.graph = graph
+        self.chains = {lowered.name: lowered for lowered in chains}
+        self.done: set[str] = set()
+
+    def write(self) -> tuple[Statements, list[str]]:
+        """Statements, and the variable of every output."""
+        origins: list[Origin] = [output.source for output, _ in self.graph.outputs]
+        body: Statements = []
+        for name in self._always(origins):
+            body += self._chain(name)
+        results = []
+        for output, _ in self.graph.outputs:
+            if isinstance(output.source, Choice):
+                result = variable(output.name) if output.name not in self.graph.spec.inputs else f"{output.name}_out"
+                body += self._choice(output.source, result)
+                results.append(result)
+            else:
+                results.append(self._result(output.source))
+        return body, results
+
+    def _always(self, origins: Iterable[Origin]) -> list[str]:
+        """Chains that run in every call, in the order of their sources."""
+        wanted: list[str] = []
+
+        def need(origin: Origin) -> None:
+            if isinstance(origin, Choice) or origin not in self.chains:
+                return
+            for name in (origin, *self.chains[origin].side):
+                if name in self.chains and name != origin:
+                    need(name)
+            need(self.chains[origin].checked.chain.source)
+            source_ = self.chains[origin].checked.chain.source
+            for option in names(source_) if isinstance(source_, Choice) else ():
+                for deeper in self._before(option):
+                    need(deeper)
+            if origin not in wanted:
+                wanted.append(origin)
+
+        for origin in origins:
+            if isinstance(origin, Choice):
+                for option in names(origin):
+                    for deeper in self._before(option):
+                        need(deeper)
+            need(origin)
+        return wanted
+
+    def _before(self, name: str) -> tuple[Origin, ...]:
+        chain = self.chains[name].checked.chain if name in self.chains else None
+        return (chain.source,) if chain is not None else ()
+
+    def _chain(self, name: str) -> Statements:
+        lowered = self.chains[name]
+        if name in self.done:
+            return []
+        self.done.add(name)
+        source_ = lowered.checked.chain.source
+        body: Statements = []
+        if isinstance(source_, Choice):
+            body += self._choice(source_, source_variable(self.graph, name))
+        if lowered.inline:
+            return [*body, *lowered.code.lines]
+        return [*body, (self._call(lowered, variable(name)), shown(lowered.checked.after, self.graph))]
+
+    def _choice(self, choice: Choice, result: str) -> Statements:
+        body: Statements = []
+        for test, name in ((f"if {choice.flag}:", choice.then), ("else:", choice.otherwise)):
+            lowered = self.chains.get(name)
+            body.append((test, ""))
+            if lowered is None or name in self.done:
+                body.append((f"{INDENT}{result} = {self._result(name)}", ""))
+            elif lowered.inline:
+                body += [(INDENT + line, comment) for line, comment in lowered.code.lines]
+                body.append((f"{INDENT}{result} = {lowered.code.x}", ""))
+            else:
+                body.append((INDENT + self._call(lowered, result), shown(lowered.checked.after, self.graph)))
+        return body
+
+    def _result(self, name: str) -> str:
+        lowered = self.chains.get(name)
+        return lowered.code.x if lowered is not None and lowered.inline else variable(name)
+
+    def _call(self, lowered: LoweredChain, result: str) -> str:
+        chain = lowered.checked.chain
+        from_ = source_variable(self.graph, chain.name) if isinstance(chain.source, Choice) else self._result(chain.source)
+        side = [self._result(name) for name in lowered.side if name != chain.source]
+        more = "".join(f", {argument}" for argument in [*side, *lowered.passed])
+        if chain.each:
+            return f"{result} = [layer(tensor{more}) for layer, tensor in zip(self.{chain.name}, {from_})]"
+        return f"{result} = self.{chain.name}({from_}{more})"
+
+

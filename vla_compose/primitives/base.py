@@ -64,6 +64,7 @@ class Node:
     members: tuple[Member, ...] = ()
     flops: Dim = field(default_factory=lambda: Dim.of(0))
     body: list[Node] = field(default_factory=list)
+    own_class: bool = False
 
 
 class Primitive(Model, ABC):

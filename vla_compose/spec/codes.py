@@ -178,6 +178,11 @@ WORDINGS: Final = (
         "indent the key like the keys around it",
     ),
     _wording(
+        "mapping keys are not allowed here",
+        "found `? ` where no key can stand",
+        "put quotes around the text",
+    ),
+    _wording(
         "sequence entries are not allowed here",
         "found `- ` on the line of a key",
         "start the list on a new line",
@@ -253,7 +258,7 @@ WORDINGS: Final = (
         name="yaml-version",
     ),
     _wording(
-        r"[^|]*\|while scanning a block scalar\|",
+        r".*\|while scanning a block scalar\|",
         "found text after `|` or `>`",
         "start the text on the next line",
     ),

@@ -10,6 +10,7 @@ from pydantic import Field, StrictBool, StrictStr, WithJsonSchema
 
 from vla_compose.primitives.base import Path, Step
 from vla_compose.primitives.fields import Model, Name, Size
+from vla_compose.spec.inputs import Input
 from vla_compose.spec.reader import Document
 from vla_compose.types.dim import Dim
 from vla_compose.types.tensor import TensorType, parse_pattern
@@ -23,33 +24,22 @@ Steps = Annotated[list[Any], WithJsonSchema({"$ref": "#/$defs/Steps"})]
 
 
 
-class TensorInput(Model):
-    """A tensor that `forward` takes."""
+class ChoiceFields(Model):
+    """One of two chains, chosen by a flag when `forward` is called; the other does not run."""
 
-    type: StrictStr = Field(
-        description="the shape and order as an einops pattern", examples=["b (h w) vision", "(n merge merge) vision"]
-    )
-    each: Size | None = Field(None, description="the input is a list of this many tensors of that type")
-    optional: StrictBool = Field(False, description="`forward` may be called without it (`None`)")
-
-
-class SizesInput(Model):
-    """A tuple of integers that `forward` takes, which gives sizes of other inputs their value."""
-
-    sizes: StrictStr = Field(description="the names it binds, in order", examples=["h w"])
-    default: list[Annotated[int, Field(strict=True, ge=1, le=2**31)]] | None = Field(
-        None, description="used when `forward` is called without it", examples=[[16, 16]]
-    )
-
-
-Input = TensorInput | SizesInput
+    flag: StrictStr = Field(description="the flag input that chooses")
+    then: StrictStr = Field(description="the chain when the flag is set")
+    else_: StrictStr = Field(alias="else", description="the chain when it is not")
 
 
 class ChainFields(Model):
     """A named run of steps; a submodule of that name."""
 
-    from_: StrictStr | None = Field(None, alias="from", description="the input or chain that it starts from")
+    from_: StrictStr | ChoiceFields | None = Field(
+        None, alias="from", description="the input or chain that it starts from, or a choice by a flag"
+    )
     each: StrictBool = Field(False, description="one copy of the chain, with weights of its own, a tensor of the list")
+    inline: StrictBool = Field(False, description="its members have no level of their own in the state dict")
     steps: Steps = Field(description="what happens to it, one primitive an entry")
     order: list[Name] = Field([], description="state-dict order of submodules, where it is not the order of steps")
     unused: dict[str, Size] = Field({}, description="parameters of the checkpoint that `forward` never reads")
@@ -65,7 +55,9 @@ class Sources(Model):
 class OutputFields(Model):
     """A tensor that `forward` returns."""
 
-    from_: StrictStr | None = Field(None, alias="from", description="the chain that makes it")
+    from_: StrictStr | ChoiceFields | None = Field(
+        None, alias="from", description="the chain that makes it, or a choice by a flag"
+    )
     type: StrictStr | None = Field(None, description="asserted type, checked against the inferred one")
 
 
@@ -82,7 +74,9 @@ class SpecFields(Model):
     sources: Sources = Field(Sources(), description="paper and code, so that a reader can check the spec")
     dims: dict[str, Size] = Field({}, description="integers that are known when the module is built")
     inputs: dict[str, Any] = Field(description="what `forward` takes, by name and in order")
-    from_: StrictStr | None = Field(None, alias="from", description="where top-level `steps` start")
+    from_: StrictStr | ChoiceFields | None = Field(
+        None, alias="from", description="where top-level `steps` start: an input, a chain, or a choice by a flag"
+    )
     steps: Steps | None = Field(None, description="what happens to the input, one primitive an entry")
     chains: dict[str, Any] = Field({}, description="named runs of steps, each a submodule")
     order: list[Name] = Field([], description="state-dict order of submodules, where it is not the order of steps")
@@ -92,12 +86,34 @@ class SpecFields(Model):
 
 
 @dataclass(frozen=True, slots=True)
+class Choice:
+    """One of two chains, chosen by a flag."""
+
+    flag: str
+    then: str
+    otherwise: str
+
+    def __str__(self) -> str:
+        return f"{self.then} if {self.flag} else {self.otherwise}"
+
+
+Origin = str | Choice
+"""Where a chain or an output starts: the name of an input or chain, or a choice of chains."""
+
+
+def names(origin: Origin) -> tuple[str, ...]:
+    """The inputs or chains that an origin names."""
+    return (origin.then, origin.otherwise) if isinstance(origin, Choice) else (origin,)
+
+
+@dataclass(frozen=True, slots=True)
 class Chain:
-    """A run of steps. `source` names an input or another chain."""
+    """A run of steps. `inline` chains, top-level steps among them, add no level to state-dict names."""
 
     name: str
-    source: str
+    source: Origin
     each: bool
+    inline: bool
     steps: tuple[Step, ...]
     order: tuple[str, ...]
     unused: Mapping[str, Dim]
@@ -109,7 +125,7 @@ class Output:
     """A value that `forward` returns; `type` is an assertion."""
 
     name: str
-    source: str
+    source: Origin
     type: TensorType | None
     path: Path
 

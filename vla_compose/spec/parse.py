@@ -10,18 +10,20 @@ from vla_compose.primitives import REGISTRY
 from vla_compose.primitives.base import Path, Step
 from vla_compose.primitives.fields import RESERVED, check_name
 from vla_compose.spec.faults import Faults, _safe, nearest
+from vla_compose.spec.inputs import FlagInput, GridInput, Input, SizesInput, TensorInput, input_kind
 from vla_compose.spec.model import (
     ROOT,
     SPEC_VERSION,
     Chain,
     ChainFields,
-    Input,
+    Choice,
+    ChoiceFields,
+    Origin,
     Output,
     OutputFields,
-    SizesInput,
     Spec,
     SpecFields,
-    TensorInput,
+    names,
 )
 from vla_compose.spec.reader import Document
 from vla_compose.types.tensor import PatternError, TensorType, parse_pattern
@@ -40,7 +42,7 @@ def parse_spec(document: Document) -> tuple[Spec | None, Faults]:
     fields = faults.model(SpecFields, body, (), what="the spec")
     inputs = _inputs(body.get("inputs"), faults)
     chains = _chains(body, fields, inputs, faults)
-    outputs = _outputs(body, chains, body.get("dims"), faults)
+    outputs = _outputs(body, chains, inputs, faults)
     if fields is not None:
         _names(fields, inputs, chains, faults)
     if fields is None or faults.found:
@@ -101,19 +103,20 @@ def _inputs(body: Any, faults: Faults) -> dict[str, Input]:
         if not _good_name(name, path, faults):
             continue
         fields = {"type": value} if isinstance(value, str) else value
-        kind = SizesInput if isinstance(fields, dict) and "sizes" in fields else TensorInput
-        parsed = faults.model(kind, fields, path, what=f"input `{name}`")
+        parsed = faults.model(input_kind(fields), fields, path, what=f"input `{name}`")
         if parsed is not None:
             found[name] = parsed
     return found
 
 
-def _chains(body: Mapping[str, Any], fields: SpecFields | None, inputs: Mapping[str, Input], faults: Faults) -> dict[str, Chain]:
+def _chains(
+    body: Mapping[str, Any], fields: SpecFields | None, inputs: Mapping[str, Input], faults: Faults
+) -> dict[str, Chain]:
     found: dict[str, Chain] = {}
     raw = body.get("chains", {})
     for name, value in raw.items() if isinstance(raw, dict) else ():
         path: Path = ("chains", name)
-        if not _good_name(name, path, faults):
+        if not _good_name(name, path, faults, dotted=True):
             continue
         if name in inputs:
             faults.add("VC301", f"`{name}` is an input and a chain", path, key=True, help=f"rename the chain `{name}`")
@@ -121,40 +124,63 @@ def _chains(body: Mapping[str, Any], fields: SpecFields | None, inputs: Mapping[
         if parsed is not None:
             source = _source(parsed.from_, inputs, path, faults)
             steps = _steps(parsed.steps, (*path, "steps"), faults)
-            found[name] = Chain(name, source, parsed.each, steps, tuple(parsed.order), parsed.unused, path)
+            order, unused = tuple(parsed.order), parsed.unused
+            found[name] = Chain(name, source, parsed.each, parsed.inline, steps, order, unused, path)
     if "steps" in body:
         steps = _steps(body["steps"], ("steps",), faults)
-        from_ = body.get("from") if isinstance(body.get("from"), str) else None
+        source = _source(fields.from_ if fields else None, inputs, (), faults)
         order, unused = (tuple(fields.order), fields.unused) if fields else ((), {})
-        found[ROOT] = Chain(ROOT, _source(from_, inputs, (), faults), False, steps, order, unused, ())
+        found[ROOT] = Chain(ROOT, source, False, True, steps, order, unused, ())
     elif not found and not faults.found:
         faults.add("VC102", "the spec needs `steps` or `chains`", (), help="add `steps:` and one primitive a line")
     for chain in found.values():
-        if chain.source not in inputs and chain.source not in found and chain.source:
-            known = [n for n in (*inputs, *found) if n and n != chain.name]
-            near = nearest(chain.source, known)
-            help = f"write `from: {near}`" if near else f"write one of: {', '.join(known)}"
-            faults.add("VC303", f"there is no input or chain `{_safe(chain.source)}`", (*chain.path, "from"), help=help)
-    return _sorted(found, faults)
+        _known_origin(chain.source, (*chain.path, "from"), [*inputs, *found], inputs, faults, own=chain.name)
+    return _acyclic(found, faults)
 
 
-def _sorted(chains: dict[str, Chain], faults: Faults) -> dict[str, Chain]:
+def _known_origin(
+    origin: Origin, path: Path, known: list[str], inputs: Mapping[str, Input], faults: Faults, own: str | None = None
+) -> None:
+    """Every name that a chain or an output starts from exists."""
+    for name in names(origin):
+        if name and name not in known:
+            others = [n for n in known if n and n != own]
+            near = nearest(name, others)
+            help = f"write `{near}`" if near else f"write one of: {', '.join(others)}"
+            faults.add("VC303", f"there is no input or chain `{_safe(name)}`", path, help=help)
+        elif name in inputs and not isinstance(inputs[name], TensorInput):
+            faults.add("VC303", f"`{name}` is no tensor", path, help="start from a tensor input or a chain")
+    if isinstance(origin, Choice) and not isinstance(inputs.get(origin.flag), FlagInput):
+        flags = [n for n, value in inputs.items() if isinstance(value, FlagInput)]
+        near = nearest(origin.flag, flags)
+        help = f"write `flag: {near}`" if near else f"add `{_safe(origin.flag)}: {{flag: false}}` to `inputs`"
+        faults.add("VC303", f"there is no flag `{_safe(origin.flag)}`", (*path, "flag"), help=help)
+
+
+def _acyclic(chains: dict[str, Chain], faults: Faults) -> dict[str, Chain]:
     """Declared order is kept; a chain may not feed itself."""
+    state: dict[str, bool] = {}
+
+    def visit(name: str) -> bool:
+        if name not in chains or state.get(name):
+            return False
+        if name in state:
+            return True
+        state[name] = False
+        cyclic = any(visit(source) for source in names(chains[name].source))
+        state[name] = True
+        return cyclic
+
     for chain in chains.values():
-        seen = {chain.name}
-        at = chain
-        while at.source in chains:
-            at = chains[at.source]
-            if at.name in seen:
-                if at.name == chain.name:
-                    message = f"chain `{chain.name or 'steps'}` starts from itself"
-                    faults.add("VC304", message, (*chain.path, "from"), help="start one of the chains from an input")
-                break
-            seen.add(at.name)
+        if chain.name not in state and visit(chain.name):
+            message = f"chain `{chain.name or 'steps'}` starts from itself"
+            faults.add("VC304", message, (*chain.path, "from"), help="start one of the chains from an input")
     return chains
 
 
-def _source(given: str | None, inputs: Mapping[str, Input], path: Path, faults: Faults) -> str:
+def _source(given: str | ChoiceFields | None, inputs: Mapping[str, Input], path: Path, faults: Faults) -> Origin:
+    if isinstance(given, ChoiceFields):
+        return Choice(given.flag, given.then, given.else_)
     if given is not None:
         return given
     tensors = [name for name, value in inputs.items() if isinstance(value, TensorInput) and not value.optional]
@@ -209,13 +235,15 @@ def _step(value: Any, path: Path, faults: Faults) -> Step | None:
     return Step(kind, parsed, at) if parsed is not None and len(faults.found) == before else None
 
 
-def _outputs(body: Mapping[str, Any], chains: Mapping[str, Chain], dims: Any, faults: Faults) -> tuple[Output, ...]:
-    raw = body.get("outputs", {})
-    names = set(dims) if isinstance(dims, dict) else set()
+def _outputs(
+    body: Mapping[str, Any], chains: Mapping[str, Chain], inputs: Mapping[str, Input], faults: Faults
+) -> tuple[Output, ...]:
+    raw, dims = body.get("outputs", {}), body.get("dims")
+    compile_time = set(dims) if isinstance(dims, dict) else set()
     if not isinstance(raw, dict):
         return ()
     if not raw:
-        used = {chain.source for chain in chains.values()}
+        used = {name for chain in chains.values() for name in names(chain.source)}
         last = [name for name in chains if name not in used]
         return tuple(Output("tokens" if len(last) == 1 else name, name, None, ("outputs",)) for name in last)
     found: list[Output] = []
@@ -228,15 +256,18 @@ def _outputs(body: Mapping[str, Any], chains: Mapping[str, Chain], dims: Any, fa
         parsed = faults.model(OutputFields, value, path, what=f"output `{name}`")
         if parsed is None:
             continue
-        source = parsed.from_ if parsed.from_ is not None else ROOT
-        if source not in chains and chains:
-            near = nearest(source, chains) if source else None
-            known = ", ".join(n for n in chains if n)
-            help = f"write `{near}`" if near else f"name one of the chains: {known}"
-            message = f"there is no chain `{_safe(source)}`" if source else f"output `{name}` does not name a chain"
-            faults.add("VC303", message, path, help=help)
+        source: Origin = ROOT if parsed.from_ is None else _source(parsed.from_, inputs, path, faults)
+        if source == ROOT and ROOT not in chains and chains:
+            known = ", ".join(chains)
+            message = f"output `{name}` does not name a chain"
+            faults.add("VC303", message, path, help=f"name one of the chains: {known}")
             continue
-        type_ = _pattern(parsed.type, names, path, faults) if parsed.type is not None else None
+        before = len(faults.found)
+        if chains:
+            _known_origin(source, path, list(chains), inputs, faults)
+        if len(faults.found) > before:
+            continue
+        type_ = _pattern(parsed.type, compile_time, path, faults) if parsed.type is not None else None
         found.append(Output(name, source, type_, path))
     return tuple(found)
 
@@ -259,29 +290,47 @@ def _names(fields: SpecFields, inputs: Mapping[str, Input], chains: Mapping[str,
                 help = f"write `{near}`" if near else f"add `{_safe(name)}` to `dims`"
                 message = f"variant `{_safe(variant)}` sets `{_safe(name)}`, which is no dim"
                 faults.add("VC305", message, ("variants", variant, name), key=True, help=help)
+    _input_names(fields, inputs, faults)
+    inline = {top for chain in chains.values() if chain.inline for top in _tops(chain)}
+    for name in chains:
+        if name in inline:
+            message = f"`{name}` is a chain and a step"
+            faults.add("VC301", message, ("chains", name), key=True, help=f"rename the chain `{name}`")
+
+
+def _input_names(fields: SpecFields, inputs: Mapping[str, Input], faults: Faults) -> None:
+    optional = None
     for name, value in inputs.items():
+        path: Path = ("inputs", name)
+        has_default = (
+            value.optional if isinstance(value, TensorInput) else getattr(value, "default", None) is not None
+        ) or isinstance(value, FlagInput)
+        if optional and not has_default:
+            message = f"`{name}` must be given, but comes after `{optional}`, which need not be"
+            faults.add("VC104", message, path, key=True, help=f"put `{name}` before `{optional}`")
+        optional = optional or (name if has_default else None)
         if isinstance(value, TensorInput):
-            _pattern(value.type, set(fields.dims), ("inputs", name), faults)
-        else:
-            for symbol in value.sizes.split():
-                if not symbol.isidentifier() or symbol in fields.dims:
+            _pattern(value.type, set(fields.dims), path, faults)
+        elif isinstance(value, SizesInput | GridInput):
+            field = "sizes" if isinstance(value, SizesInput) else "grid"
+            for symbol in value.names:
+                if not symbol.isidentifier() or symbol in fields.dims or symbol in inputs or symbol in RESERVED:
                     message = f"`{_safe(symbol)}` cannot be bound at run time"
-                    faults.add("VC107", message, ("inputs", name, "sizes"), help="name sizes that are no dims: `sizes: h w`")
-            if value.default is not None and len(value.default) != len(value.sizes.split()):
-                message = f"`default` has {len(value.default)} values for {len(value.sizes.split())} sizes"
-                faults.add("VC104", message, ("inputs", name, "default"), help=f"give one value each for `{value.sizes}`")
-    if ROOT in chains and any(name and name in _roots(chains[ROOT]) for name in chains):
-        clash = next(name for name in chains if name and name in _roots(chains[ROOT]))
-        faults.add("VC301", f"`{clash}` is a chain and a step", ("chains", clash), key=True, help=f"rename `{clash}`")
+                    help = f"name sizes that are no dims and no inputs: `{field}: h w`"
+                    faults.add("VC107", message, (*path, field), help=help)
+        if isinstance(value, SizesInput) and value.default is not None and len(value.default) != len(value.names):
+            message = f"`default` has {len(value.default)} values for {len(value.names)} sizes"
+            faults.add("VC104", message, (*path, "default"), help=f"give one value each for `{value.sizes}`")
 
 
-def _roots(chain: Chain) -> set[str]:
-    return {str(getattr(step.body, "name", "")).split(".")[0] for step in chain.steps}
+def _tops(chain: Chain) -> set[str]:
+    return {name.split(".")[0] for step in chain.steps for name in step.body.names() if "." not in name}
 
 
-def _good_name(name: str, path: Path, faults: Faults) -> bool:
+def _good_name(name: str, path: Path, faults: Faults, *, dotted: bool = False) -> bool:
     try:
-        good = "." not in check_name(name)
+        good = dotted or "." not in check_name(name)
+        check_name(name)
         message = f"`{_safe(name)}` must be one name without dots"
     except ValueError as error:
         good, message = False, str(error)

@@ -161,6 +161,8 @@ class _Events(Reader, Scanner, Parser):
         line = self.text[self.index :].split("\n", 1)[0].rstrip()
         if line.startswith("%TAG"):
             self.refuse("tag", "found a `%TAG` directive; a spec has no tags", "delete this line", len(line))
+        if not line.startswith("%YAML"):
+            self.refuse("syntax", "a line cannot start with `%`", "put quotes around the key", len(line))
         if not re.fullmatch(r"%YAML +1\.2(?: +#.*)?", line):
             self.refuse("yaml-version", f"found `{shown(line)}`", "write `%YAML 1.2`", len(line))
         super().fetch_directive()

@@ -5,6 +5,8 @@
     b 1+(h w)+1 text          one token, a raster grid, one token
     packed(t h w) vision      the rows of every image one after another, image i giving t_i*h_i*w_i
     b vision h w              a feature map (channels second)
+
+A list of tensors of one type is written `3 x [n text]`.
 """
 
 from __future__ import annotations
@@ -95,10 +97,14 @@ class Axis:
 
 @dataclass(frozen=True, slots=True)
 class TensorType:
-    """The type of an edge. `channel` is the axis that holds the channels (negative index)."""
+    """The type of an edge: of one tensor, or of every tensor of a list.
+
+    `channel` is the axis that holds the channels (negative index); `each` is the length of the list.
+    """
 
     axes: tuple[Axis, ...]
     channel: int = -1
+    each: Dim | None = None
 
     @property
     def width(self) -> Dim:
@@ -145,15 +151,19 @@ class TensorType:
             Axis(tuple(replace(s, factors=tuple(f.substitute(values) for f in s.factors)) for s in axis.segments))
             for axis in self.axes
         )
-        return replace(self, axes=axes)
+        each = self.each.substitute(values) if self.each is not None else None
+        return replace(self, axes=axes, each=each)
 
     def shape(self, values: Mapping[str, int | Dim] | None = None) -> str:
         """Sizes only, groups multiplied out: `b 4*(h//2) 1536`."""
         resolved = self.substitute(values) if values else self
-        return " ".join(_plain(axis) for axis in resolved.axes)
+        return self._listed(" ".join(_plain(axis) for axis in resolved.axes))
+
+    def _listed(self, text: str) -> str:
+        return text if self.each is None else f"{self.each} x [{text}]"
 
     def __str__(self) -> str:
-        return " ".join(str(axis) for axis in self.axes)
+        return self._listed(" ".join(str(axis) for axis in self.axes))
 
 
 def _bare(dim: Dim) -> bool:

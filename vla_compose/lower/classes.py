@@ -1,0 +1,77 @@
+"""The text of one generated class."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from vla_compose.check.graph import Edge, Graph
+from vla_compose.lower.guards import Guards
+from vla_compose.lower.layout import statements
+from vla_compose.spec.inputs import FlagInput, GridInput, SizesInput
+
+Statements = list[tuple[str, str]]
+
+
+def class_text(
+    name: str, doc: str, init: Sequence[str], arguments: Sequence[str], body: Statements, result: str, returns: str
+) -> str:
+    """A subclass of `nn.Module` with a constructor and a `forward`."""
+    lines = [f"class {name}(nn.Module):", f'    """{doc}"""', "", "    def __init__(self) -> None:"]
+    lines += statements([("super().__init__()", ""), *((line, "") for line in init)], 2)
+    lines += ["", f"    def forward(self, {', '.join(arguments)}) -> {returns}:"]
+    lines += statements([*body, (f"return {result}", "")], 2)
+    return "\n".join(lines)
+
+
+def arguments(graph: Graph, names: Iterable[str], *, defaults: bool = True) -> list[str]:
+    """Parameters of `forward` for inputs and for results of other chains."""
+    found = []
+    for name in names:
+        value = graph.spec.inputs.get(name)
+        if isinstance(value, SizesInput):
+            kinds = ", ".join(["int"] * len(value.names))
+            default = f" = {tuple(value.default)!r}" if value.default is not None and defaults else ""
+            found.append(f"{name}: tuple[{kinds}]{default}")
+        elif isinstance(value, FlagInput):
+            found.append(f"{name}: bool = {value.flag}" if defaults else f"{name}: bool")
+        elif value is None or isinstance(value, GridInput):
+            found.append(f"{name.replace('.', '_')}: Tensor")
+        elif value.each is not None:
+            found.append(f"{name}: list[Tensor]")
+        elif value.optional:
+            found.append(f"{name}: Tensor | None{' = None' if defaults else ''}")
+        else:
+            found.append(f"{name}: Tensor")
+    return found
+
+
+def unpack(graph: Graph, names: Iterable[str]) -> Statements:
+    """Give names to the sizes that inputs bind, and lists of rows to grids."""
+    found: Statements = []
+    for name in names:
+        value = graph.spec.inputs.get(name)
+        if isinstance(value, SizesInput):
+            found.append((f"{', '.join(value.names)}{',' if len(value.names) == 1 else ''} = {name}", ""))
+        elif isinstance(value, GridInput):
+            found.append((f"{rows_of(name)} = {name}.tolist()", ""))
+    return found
+
+
+def rows_of(grid: str) -> str:
+    """The variable that holds the rows of a grid as numbers."""
+    return f"{grid}_rows"
+
+
+def checks(guards: Guards) -> Statements:
+    """The run-time checks, first in `forward`."""
+    return [(line, "") for line in guards.lines()]
+
+
+def bind(needed: Iterable[str], guards: Guards) -> Statements:
+    """Give names to sizes that shapes tell."""
+    return [(f"{name} = {guards.sources[name]}", "") for name in sorted(needed) if guards.sources.get(name, name) != name]
+
+
+def shown(edge: Edge, graph: Graph) -> str:
+    """A type with the values of dims put in."""
+    return str(edge.type.substitute(graph.values))

@@ -1,0 +1,183 @@
+"""What `show` and `list` print: tables, as aligned text for a pipe and with boxes and colour for a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from vla_compose.check.graph import CheckedChain, Edge, Graph, count
+from vla_compose.primitives.base import Member, Node
+from vla_compose.report import formula
+from vla_compose.report.printable import cells, pad, printable
+from vla_compose.spec.inputs import FlagInput, GridInput, SizesInput
+from vla_compose.spec.model import ROOT, Origin, names
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+Row = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A titled table. `right` holds the columns of numbers; without a `header` there is no box."""
+
+    title: str
+    rows: Sequence[Row]
+    header: Row = ()
+    right: frozenset[int] = frozenset()
+
+
+def describe(graph: Graph, variant: str | None = None) -> list[Section]:
+    """Everything that is known about a spec for one set of dims."""
+    spec, values = graph.spec, graph.values
+    facts = [("summary", spec.summary), ("paper", spec.sources.paper), ("code", spec.sources.code)]
+    facts.append(("dims", ", ".join(f"{name} {value}" for name, value in values.items())))
+    facts.append(("variants", ", ".join(spec.variants)))
+    title = f"{spec.name} ({variant})" if variant else spec.name
+    sections = [Section(title, [(name, value) for name, value in facts if value])]
+    sections.append(Section("inputs", list(_inputs(graph)), ("name", "type", "size")))
+    sections += [_chain(graph, checked) for checked in graph.chains]
+    sections.append(_outputs(graph))
+    contracts = dict.fromkeys(str(found) for checked in graph.chains for found in checked.requirements)
+    if contracts or graph.notes:
+        sections.append(Section("at run time", [(text,) for text in (*contracts, *graph.notes)]))
+    sections.append(Section("total", _total(graph)))
+    return sections
+
+
+def render(sections: Sequence[Section]) -> str:
+    """Aligned text without boxes; nothing is cut, however long the lines get."""
+    return "\n".join("".join(f"{line}\n" for line in _plain(_safe(section))) for section in sections)
+
+
+def styled(sections: Sequence[Section]) -> RenderableType:
+    """The same with boxes and colour; what does not fit is wrapped, never cut."""
+    from rich.console import Group
+    from rich.text import Text
+
+    parts: list[RenderableType] = []
+    for section in map(_safe, sections):
+        if section.title:
+            parts.append(Text(section.title, "bold cyan"))
+        parts.append(_grid(section))
+        if not section.header:
+            parts.append(Text())
+    return Group(*parts)
+
+
+def _inputs(graph: Graph) -> Iterator[Row]:
+    for name, value in graph.spec.inputs.items():
+        if isinstance(value, SizesInput):
+            default = f" (default {' '.join(map(str, value.default))})" if value.default else ""
+            yield name, f"integers {value.sizes}{default}", ""
+        elif isinstance(value, GridInput):
+            yield name, f"integers {value.grid} of every image", ""
+        elif isinstance(value, FlagInput):
+            yield name, f"true or false (default {str(value.flag).lower()})", ""
+        else:
+            type_ = graph.inputs[name].type
+            yield name, f"{type_}{' (optional)' if value.optional else ''}", formula.size(type_, graph.values)
+
+
+def _chain(graph: Graph, checked: CheckedChain) -> Section:
+    chain = checked.chain
+    title = f"steps, from {chain.source}" if chain.name == ROOT else f"chain {chain.name}, from {chain.source}"
+    if chain.each:
+        title += f": {checked.copies} copies, one for each tensor, with weights of their own"
+    rows = [*_steps(graph, checked.nodes, 0), *(_unused(member) for member in checked.unused)]
+    return Section(title, rows, ("step", "type after it", "size", "parameters"), frozenset({3}))
+
+
+def _steps(graph: Graph, nodes: Sequence[Node], depth: int) -> Iterator[Row]:
+    for node in nodes:
+        name = getattr(node.step.body, "name", None) or ", ".join(member.path for member in node.members)
+        label = f"{'  ' * depth}{node.step.kind} {name}".rstrip()
+        size = formula.size(node.after, graph.values)
+        yield label, str(node.after), size, _number(_parameters(node.members))
+        yield from _steps(graph, node.body, depth + 1)
+
+
+def _unused(member: Member) -> Row:
+    return f"unused {member.path}", "", "", _number(_parameters([member]))
+
+
+def _outputs(graph: Graph) -> Section:
+    rows = []
+    for output, edge in graph.outputs:
+        inside, outside = _source(graph, output.source).type, edge.type
+        flow = f"{formula.tokens(inside, graph.values)} -> {formula.tokens(outside, graph.values)}"
+        rows.append((output.name, str(outside), formula.size(outside, graph.values), flow))
+    return Section("outputs", rows, ("name", "type", "size", "tokens in -> out"))
+
+
+def _total(graph: Graph) -> list[Row]:
+    parameters = graph.parameters()
+    half, full = formula.memory(2 * parameters), formula.memory(4 * parameters)
+    flops = [node.flops * checked.copies for checked in graph.chains for node in _all(checked.nodes)]
+    packed = any(axis.packed for edge in graph.inputs.values() for axis in edge.type.axes)
+    of = "of matrix products" + (", for each image" if packed else "")
+    return [
+        ("parameters", f"{parameters:,}"),
+        ("memory", f"{half} in bf16, {full} in fp32"),
+        ("FLOPs", f"{formula.cost(flops)} ({of})"),
+    ]
+
+
+def _source(graph: Graph, origin: Origin) -> Edge:
+    """The input that a chain starts from, through the chains before it."""
+    name = names(origin)[0]
+    while name not in graph.inputs:
+        name = names(graph.chain(name).chain.source)[0]
+    return graph.inputs[name]
+
+
+def _all(nodes: Sequence[Node]) -> Iterator[Node]:
+    for node in nodes:
+        yield node
+        yield from _all(node.body)
+
+
+def _parameters(found: Sequence[Member]) -> int:
+    return sum(count(shape) for member in found for _, shape in member.entries())
+
+
+def _number(value: int) -> str:
+    return f"{value:,}" if value else ""
+
+
+def _safe(section: Section) -> Section:
+    rows = [tuple(map(printable, row)) for row in section.rows]
+    return replace(section, title=printable(section.title), rows=rows)
+
+
+def _plain(section: Section) -> Iterator[str]:
+    rows = [*([section.header] if section.header else []), *section.rows]
+    widths = [max(cells(row[at]) for row in rows) for at in range(len(rows[0]))] if rows else []
+    if section.title:
+        yield section.title
+    for row in rows:
+        padded = (pad(text, widths[at], right=at in section.right) for at, text in enumerate(row))
+        yield f"  {'   '.join(padded)}".rstrip()
+
+
+def _grid(section: Section) -> RenderableType:
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    framed = bool(section.header)
+    table = Table(box=box.ROUNDED if framed else None, show_header=framed, header_style="bold", border_style="dim")
+    for at in range(len(section.rows[0]) if section.rows else 0):
+        number = at in section.right
+        table.add_column(
+            section.header[at] if framed else "",
+            justify="right" if number else "left",
+            style="" if at else "green",
+            overflow="fold",
+            no_wrap=number or (not at and not framed and len(section.rows[0]) > 1),
+        )
+    for row in section.rows:
+        table.add_row(*(Text(text, overflow="fold") for text in row))
+    return table
