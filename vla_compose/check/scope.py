@@ -48,7 +48,7 @@ class Scope:
         self.names: dict[str, Path] = {}
         self.skipped: set[str] = set()
         self.path: Path = ()
-        self.body: list[Node] = []
+        self.node: Node
 
     def fail(
         self,
@@ -181,12 +181,21 @@ class Scope:
         wanted = set(symbols)
         for name, value in self.spec.inputs.items():
             if isinstance(value, GridInput) and wanted <= set(value.names):
-                if name not in self.used:
-                    self.used.append(name)
                 return name
         sizes = " ".join(sorted(wanted))
         help = f"add the input `grid: {{grid: {sizes}}}`"
         self.fail("VC207", f"no input gives `{sizes}` for every image", help=help)
+
+    def grid_named(self, name: str, columns: int, *at: str | int) -> None:
+        """Demand a grid input of that name with so many columns."""
+        value = self.spec.inputs.get(name)
+        if not isinstance(value, GridInput):
+            near = nearest(name, [n for n, v in self.spec.inputs.items() if isinstance(v, GridInput)])
+            help = f"write `{near}`" if near else f"add the input `{name}: {{grid: height width}}`"
+            self.fail("VC303", f"there is no grid input `{ascii(name)[1:-1]}`", *at, help=help)
+        if len(value.names) != columns:
+            message = f"the grid input `{name}` has {len(value.names)} columns, but {columns} are needed"
+            self.fail("VC205", message, *at, help=f"name {columns} sizes in `grid`")
 
     def child(self, name: str) -> Scope:
         """The surroundings of steps that make a class of their own, with names of their own."""
@@ -205,9 +214,9 @@ class Scope:
                 self.skipped.update(primitive.names())
                 continue
             node = Node(step, x, x)
-            self.body = node.body
+            self.node = node
             node.after = primitive.infer(x, self)
-            self.path = step.path
+            node.context, self.node, self.path = self.context, node, step.path
             node.members = tuple(primitive.members(x, node.after, self))
             self._register(node.members)
             node.flops = primitive.flops(x, node.after, self).substitute(self.values)

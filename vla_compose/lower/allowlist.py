@@ -11,9 +11,9 @@ NODES: tuple[type[ast.AST], ...] = (
     ast.Call, ast.keyword, ast.Attribute, ast.Name, ast.Constant, ast.Tuple, ast.List, ast.Dict, ast.ListComp,
     ast.comprehension, ast.Subscript, ast.Slice, ast.Starred, ast.JoinedStr, ast.FormattedValue,
     ast.BinOp, ast.UnaryOp, ast.BoolOp, ast.Compare, ast.operator, ast.unaryop, ast.boolop, ast.cmpop,
-    ast.Load, ast.Store,
+    ast.AnnAssign, ast.Load, ast.Store,
 )  # fmt: skip
-CALLS = frozenset({"int", "len", "list", "min", "max", "range", "super", "zip", "ValueError"})
+CALLS = frozenset({"int", "len", "list", "min", "max", "range", "round", "sum", "super", "zip", "ValueError"})
 """Builtins that may be called. Everything else called by name must be defined or imported in the file."""
 
 

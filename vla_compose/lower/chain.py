@@ -37,15 +37,19 @@ class LoweredChain:
         return self.checked.chain.inline
 
 
-def variable(name: str) -> str:
-    """The variable that holds the result of a chain."""
+def variable(graph: Graph, name: str) -> str:
+    """The variable that holds an input, or the result of a chain."""
+    if name in graph.spec.chains and name in graph.spec.inputs:
+        return f"{name}_result"
     return name.replace(".", "_")
 
 
 def source_variable(graph: Graph, chain_name: str) -> str:
     """The variable that a chain starts from."""
     source = graph.spec.chains[chain_name].source
-    return f"{variable(chain_name) or 'tokens'}_source" if isinstance(source, Choice) else variable(source)
+    if not isinstance(source, Choice):
+        return variable(graph, source)
+    return "chosen" if chain_name == ROOT else f"{variable(graph, chain_name)}_source"
 
 
 def lower_chain(graph: Graph, checked: CheckedChain) -> LoweredChain:
@@ -87,19 +91,21 @@ def _target(graph: Graph, checked: CheckedChain) -> str:
     chain = checked.chain
     source = chain.source
     if chain.name != ROOT:
-        return variable(chain.name)
+        return variable(graph, chain.name)
     readers = [c for c in graph.spec.chains.values() if c is not chain and source in names(c.source)]
     if isinstance(source, str) and not readers and source not in checked.inputs:
-        return variable(source)
+        return variable(graph, source)
     return "x" if "x" not in graph.spec.inputs else "tokens"
 
 
 def _code(graph: Graph, checked: CheckedChain, source: str, target: str | None) -> Code:
     runtime = {name for edge in graph.inputs.values() for name in edge.type.substitute(graph.values).symbols()}
-    chains = {variable(name) for name in graph.spec.chains}
+    chains = {variable(graph, name) for name in graph.spec.chains}
     sizes = {name for value in graph.spec.inputs.values() for name in getattr(value, "names", [])}
     taken = {*graph.spec.inputs, *chains, *runtime, *sizes}
-    return Code(graph.values, containers(checked.members()), source, target, taken)
+    code = Code(graph.values, containers(checked.members()), source, target, taken)
+    code.grids = {n: v.names for n, v in graph.spec.inputs.items() if isinstance(v, GridInput)}
+    return code
 
 
 def sizes_of(graph: Graph, name: str) -> list[str]:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from vla_compose.check.graph import Edge, Graph
+from vla_compose.check.graph import Edge, Graph, members
+from vla_compose.lower.code import Code
 from vla_compose.lower.guards import Guards
 from vla_compose.lower.layout import statements
+from vla_compose.lower.members import constructor, containers
+from vla_compose.primitives.base import Node
 from vla_compose.spec.inputs import FlagInput, GridInput, SizesInput
 
 Statements = list[tuple[str, str]]
@@ -53,11 +56,11 @@ def unpack(graph: Graph, names: Iterable[str]) -> Statements:
         if isinstance(value, SizesInput):
             found.append((f"{', '.join(value.names)}{',' if len(value.names) == 1 else ''} = {name}", ""))
         elif isinstance(value, GridInput):
-            found.append((f"{rows_of(name)} = {name}.tolist()", ""))
+            found.append((f"{grid_rows(name)} = {name}.tolist()", ""))
     return found
 
 
-def rows_of(grid: str) -> str:
+def grid_rows(grid: str) -> str:
     """The variable that holds the rows of a grid as numbers."""
     return f"{grid}_rows"
 
@@ -70,6 +73,27 @@ def checks(guards: Guards) -> Statements:
 def bind(needed: Iterable[str], guards: Guards) -> Statements:
     """Give names to sizes that shapes tell."""
     return [(f"{name} = {guards.sources[name]}", "") for name in sorted(needed) if guards.sources.get(name, name) != name]
+
+
+def layer_class(name: str, node: Node, code: Code) -> list[str]:
+    """Write the class of one repeated layer; gives back what each call is passed after the stream."""
+    registered = list(members(node.body))
+    inner = code.inner(containers(registered))
+    inner.steps(node.body)
+    hoisted = list(inner.hoisted)
+    for value in hoisted:
+        code.hoist(value, inner.hoisted[value])
+    side = [given for given in inner.inputs if given not in hoisted]
+    sizes = sorted(inner.sizes)
+    code.pieces |= inner.pieces
+    code.sizes |= inner.sizes
+    parameters = ["x: Tensor", *(["context: Tensor"] if inner.context else [])]
+    parameters += [f"{given}: Tensor | None" for given in (*side, *hoisted)]
+    parameters += [f"{size}: int" for size in sizes]
+    doc = f"{node.before.substitute(code.values)} -> {node.after.substitute(code.values)}"
+    text = class_text(name, doc, constructor(registered, ()), parameters, inner.lines, inner.x, "Tensor")
+    code.classes += [*inner.classes, text]
+    return [*([code.context] if code.context else []), *(code.input(given) for given in side), *hoisted, *sizes]
 
 
 def shown(edge: Edge, graph: Graph) -> str:

@@ -42,6 +42,7 @@ class Code:
         self.classes: list[str] = []
         self.hoisted: dict[str, Callable[[Code], str]] = {}
         self.outer: Code | None = None
+        self.grids: dict[str, list[str]] = {}
         self._locals: set[str] = {source, self.target, *BUILTINS, *taken}
 
     def attr(self, path: str) -> str:
@@ -91,6 +92,21 @@ class Code:
         self.hoisted[name] = write
         return name
 
+    def grid(self, symbols: Iterable[str]) -> tuple[str, str]:
+        """For a loop over images: the names of the columns, and the rows that hold them."""
+        wanted = set(symbols)
+        name = next(name for name, columns in self.grids.items() if wanted <= set(columns))
+        return ", ".join(self.grids[name]), self.grid_rows(name)
+
+    def grid_rows(self, name: str) -> str:
+        """The rows of a grid input as lists of numbers."""
+        self.input(name)
+        return f"{name}_rows"
+
+    def per_image(self, dim: Dim) -> str:
+        """Source of a size inside a loop over images."""
+        return spaced(dim.substitute(self.values))
+
     def size(self, dim: Dim) -> str:
         """Source of a size that may be known only at run time."""
         resolved = dim.substitute(self.values)
@@ -111,6 +127,7 @@ class Code:
         """The body of a class inside this one: it is given the stream, the context and what it asks for."""
         code = Code(self.values, containers, "x", taken=self._locals)
         code.outer = self
+        code.grids = self.grids
         code.context = "context" if self.context is not None else None
         return code
 

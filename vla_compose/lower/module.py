@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from vla_compose.check.graph import Edge, Graph
 from vla_compose.lower.chain import LoweredChain, lower_chain, one, ordered, sizes_of, source_variable, variable
-from vla_compose.lower.classes import Statements, arguments, bind, checks, class_text, rows_of, shown, unpack
+from vla_compose.lower.classes import Statements, arguments, bind, checks, class_text, grid_rows, shown, unpack
 from vla_compose.lower.guards import Guards
 from vla_compose.lower.layout import INDENT
 from vla_compose.lower.members import constructor
@@ -50,7 +50,7 @@ def _chain_class(graph: Graph, lowered: LoweredChain) -> str:
     start: Statements = []
     side = lowered.side
     if checked.chain.source in side:
-        start.append((f"{variable(str(checked.chain.source))} = {code.target}", ""))
+        start.append((f"{variable(graph, str(checked.chain.source))} = {code.target}", ""))
         side = [name for name in side if name != checked.chain.source]
     return class_text(
         chain_class(graph, checked),
@@ -104,7 +104,7 @@ def _guards(graph: Graph, chains: Sequence[LoweredChain]) -> Guards:
     for name, value in graph.spec.inputs.items():
         guards.told(sizes_of(graph, name))
         if isinstance(value, GridInput):
-            guards.grids[rows_of(name)] = value.names
+            guards.grids[grid_rows(name)] = value.names
     inline = [lowered for lowered in chains if lowered.inline]
     read = {name for c in inline for name in (*names(c.checked.chain.source), *c.side, *c.checked.inputs)}
     for name, edge in graph.inputs.items():
@@ -135,7 +135,7 @@ class _Wiring:
         results = []
         for output, _ in self.graph.outputs:
             if isinstance(output.source, Choice):
-                result = variable(output.name) if output.name not in self.graph.spec.inputs else f"{output.name}_out"
+                result = f"{output.name}_out" if output.name in self.graph.spec.inputs else output.name
                 body += self._choice(output.source, result)
                 results.append(result)
             else:
@@ -183,7 +183,7 @@ class _Wiring:
             body += self._choice(source_, source_variable(self.graph, name))
         if lowered.inline:
             return [*body, *lowered.code.lines]
-        return [*body, (self._call(lowered, variable(name)), shown(lowered.checked.after, self.graph))]
+        return [*body, (self._call(lowered, variable(self.graph, name)), shown(lowered.checked.after, self.graph))]
 
     def _choice(self, choice: Choice, result: str) -> Statements:
         body: Statements = []
@@ -201,7 +201,7 @@ class _Wiring:
 
     def _result(self, name: str) -> str:
         lowered = self.chains.get(name)
-        return lowered.code.x if lowered is not None and lowered.inline else variable(name)
+        return lowered.code.x if lowered is not None and lowered.inline else variable(self.graph, name)
 
     def _call(self, lowered: LoweredChain, result: str) -> str:
         chain = lowered.checked.chain

@@ -7,6 +7,16 @@ from types import MappingProxyType
 
 from vla_compose.primitives.activation import Activation
 from vla_compose.primitives.base import Primitive
+from vla_compose.primitives.temporal_merge import TemporalMerge
+from vla_compose.primitives.repeat import Repeat
+from vla_compose.primitives.queries import Queries
+from vla_compose.primitives.positions import Positions
+from vla_compose.primitives.multihead_attention import MultiheadAttention
+from vla_compose.primitives.gated_mlp import GatedMlp
+from vla_compose.primitives.flatten import Flatten
+from vla_compose.primitives.drop import Drop
+from vla_compose.primitives.attention import Attention
+from vla_compose.primitives.anyres_pack import AnyresPack
 from vla_compose.primitives.conv2d import Conv2d
 from vla_compose.primitives.cross_attention import CrossAttention
 from vla_compose.primitives.linear import Linear
@@ -25,6 +35,16 @@ REGISTRY: Mapping[str, type[Primitive]] = MappingProxyType(
         for primitive in (
             Activation,
             Conv2d,
+            TemporalMerge,
+            Repeat,
+            Queries,
+            Positions,
+            MultiheadAttention,
+            GatedMlp,
+            Flatten,
+            Drop,
+            Attention,
+            AnyresPack,
             CrossAttention,
             Linear,
             Matmul,

@@ -65,6 +65,7 @@ class Node:
     flops: Dim = field(default_factory=lambda: Dim.of(0))
     body: list[Node] = field(default_factory=list)
     own_class: bool = False
+    context: TensorType | None = None
 
 
 class Primitive(Model, ABC):

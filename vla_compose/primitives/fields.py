@@ -143,7 +143,8 @@ Deviation = Annotated[
     _plain(check_std),
     WithJsonSchema({"anyOf": [{"type": "number"}, {"type": "string"}], "examples": [0.02, "text^-0.5"]}),
 ]
-Steps = Annotated[tuple[Any, ...], WithJsonSchema({"$ref": "#/$defs/Steps"})]
+STEPS_REF = "https://vla-compose.github.io/schema/v1.json#/$defs/Steps"
+Steps = Annotated[tuple[Any, ...], WithJsonSchema({"$ref": STEPS_REF})]
 """Steps inside a step; already parsed when a primitive sees them."""
 Eps = Annotated[float, Field(gt=0, le=1, strict=True)]
 Flag = StrictBool
@@ -154,4 +155,5 @@ class Init(Model):
 
     normal: Deviation | None = Field(None, description="normal distribution of this standard deviation")
     trunc_normal: Deviation | None = Field(None, description="the same, cut at -2 and 2")
+    constant: Annotated[float, Field(ge=-100, le=100)] | None = Field(None, description="the same number everywhere")
     bias: Literal["zeros"] | None = Field(None, description="set the bias to zeros (default: torch's own)")

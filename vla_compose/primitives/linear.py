@@ -77,6 +77,8 @@ def init_lines(init: Init | None, bias: bool, scope: Scope, weight: str = ".weig
         lines.append(f"nn.init.normal_({{self}}{weight}, std={std_value(init.normal, scope)!r})")
     if init.trunc_normal is not None:
         lines.append(f"nn.init.trunc_normal_({{self}}{weight}, std={std_value(init.trunc_normal, scope)!r})")
+    if init.constant is not None:
+        lines.append(f"nn.init.constant_({{self}}{weight}, {init.constant!r})")
     if bias and init.bias == "zeros":
         lines.append("nn.init.zeros_({self}.bias)")
     return tuple(lines)

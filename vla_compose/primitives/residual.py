@@ -33,7 +33,7 @@ class Residual(Primitive):
     steps: Steps = Field(description="what is added to the input")
 
     def infer(self, x: TensorType, scope: Scope) -> TensorType:
-        y = scope.run(self.steps, x, scope.body)
+        y = scope.run(self.steps, x, scope.node.body)
         left, right = x.substitute(scope.values), y.substitute(scope.values)
         if left.shape() != right.shape():
             message = f"`residual` cannot add `{y}` to `{x}`: the shapes differ"

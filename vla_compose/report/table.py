@@ -87,7 +87,8 @@ def _chain(graph: Graph, checked: CheckedChain) -> Section:
     if chain.each:
         title += f": {checked.copies} copies, one for each tensor, with weights of their own"
     rows = [*_steps(graph, checked.nodes, 0), *(_unused(member) for member in checked.unused)]
-    return Section(title, rows, ("step", "type after it", "size", "parameters"), frozenset({3}))
+    numbers = "parameters of one" if chain.each else "parameters"
+    return Section(title, rows, ("step", "type after it", "size", numbers), frozenset({3}))
 
 
 def _steps(graph: Graph, nodes: Sequence[Node], depth: int) -> Iterator[Row]:

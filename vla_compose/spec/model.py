@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from pydantic import Field, StrictBool, StrictStr, WithJsonSchema
 
 from vla_compose.primitives.base import Path, Step
-from vla_compose.primitives.fields import Model, Name, Size
+from vla_compose.primitives.fields import STEPS_REF, Model, Name, Size
 from vla_compose.spec.inputs import Input
 from vla_compose.spec.reader import Document
 from vla_compose.types.dim import Dim
@@ -19,7 +19,7 @@ SPEC_VERSION = 1
 ROOT = ""
 """Name of the chain that top-level `steps` make: its members have no level of their own."""
 
-Steps = Annotated[list[Any], WithJsonSchema({"$ref": "#/$defs/Steps"})]
+Steps = Annotated[list[Any], WithJsonSchema({"$ref": STEPS_REF})]
 
 
 

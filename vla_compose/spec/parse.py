@@ -118,7 +118,7 @@ def _chains(
         path: Path = ("chains", name)
         if not _good_name(name, path, faults, dotted=True):
             continue
-        if name in inputs:
+        if isinstance(inputs.get(name), TensorInput):
             faults.add("VC301", f"`{name}` is an input and a chain", path, key=True, help=f"rename the chain `{name}`")
         parsed = faults.model(ChainFields, value, path, what=f"chain `{name}`")
         if parsed is not None:
@@ -148,7 +148,7 @@ def _known_origin(
             near = nearest(name, others)
             help = f"write `{near}`" if near else f"write one of: {', '.join(others)}"
             faults.add("VC303", f"there is no input or chain `{_safe(name)}`", path, help=help)
-        elif name in inputs and not isinstance(inputs[name], TensorInput):
+        elif known.count(name) == 1 and name in inputs and not isinstance(inputs[name], TensorInput):
             faults.add("VC303", f"`{name}` is no tensor", path, help="start from a tensor input or a chain")
     if isinstance(origin, Choice) and not isinstance(inputs.get(origin.flag), FlagInput):
         flags = [n for n, value in inputs.items() if isinstance(value, FlagInput)]

@@ -15,7 +15,7 @@ from pydantic.json_schema import GenerateJsonSchema, models_json_schema
 
 from vla_compose.primitives import REGISTRY
 from vla_compose.primitives.base import Primitive
-from vla_compose.primitives.fields import Condition, Std
+from vla_compose.primitives.fields import STEPS_REF, Condition, Std
 from vla_compose.spec.inputs import Input, TensorInput
 from vla_compose.spec.model import SPEC_VERSION, ChainFields, OutputFields, SpecFields
 from vla_compose.types.dim import Dim
@@ -31,7 +31,10 @@ _PATH = r"^[A-Za-z_][A-Za-z0-9_.]*$"
 
 
 class _Generator(GenerateJsonSchema):
-    """Defaults as they are written in a spec."""
+    """Defaults as they are written in a spec, and no titles that only repeat a field's name."""
+
+    def field_title_should_be_set(self, schema: Any) -> bool:
+        return False
 
     def encode_default(self, dft: Any) -> Any:
         if isinstance(dft, Dim):
@@ -66,7 +69,18 @@ def json_schema() -> Schema:
     definitions["Step"] = _step({kind: found[primitive] for kind, primitive in REGISTRY.items()})
     _open_entries(spec, found)
     body = {**spec, "title": "vla_compose spec", "anyOf": [{"required": ["steps"]}, {"required": ["chains"]}]}
-    return {"$schema": DIALECT, "$id": SCHEMA_ID, **body, "$defs": dict(sorted(definitions.items()))}
+    schema = {"$schema": DIALECT, "$id": SCHEMA_ID, **body, "$defs": dict(sorted(definitions.items()))}
+    local: Schema = _local(schema)
+    return local
+
+
+def _local(schema: Any) -> Any:
+    """References to `Steps`, which the models know by its address only, made references within the file."""
+    if isinstance(schema, list):
+        return [_local(entry) for entry in schema]
+    if not isinstance(schema, dict):
+        return schema
+    return {key: "#/$defs/Steps" if value == STEPS_REF else _local(value) for key, value in schema.items()}
 
 
 def _target(reference: Mapping[str, Any]) -> str:
@@ -134,6 +148,7 @@ def _open_entries(spec: Schema, found: Mapping[type[BaseModel], Schema]) -> None
     properties["dims"] |= {"propertyNames": {"pattern": _ONE_NAME}, "examples": [{"vision": 1280, "text": 1536}]}
     properties["variants"] |= {"examples": [{"7b": {"text": 3584}}]}
     properties["name"] |= {"examples": ["qwen2-vl"]}
+    properties["steps"] = {"$ref": "#/$defs/Steps", "description": properties["steps"]["description"]}
 
 
 def _entries(pattern: str, value: Schema) -> Schema:

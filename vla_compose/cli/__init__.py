@@ -1,0 +1,1 @@
+"""The command `vla-compose`: one file a command, and `app` that names them."""

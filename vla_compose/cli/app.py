@@ -1,0 +1,87 @@
+"""The entry point: what is wrong with a spec or a command line becomes a message and an exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated, NoReturn
+
+import typer
+
+from vla_compose.cli import build, eject, explain, new, schema, show, validate
+from vla_compose.cli import list as list_
+from vla_compose.cli.console import FINDINGS, FAILURE, complain, examples, lenient, report
+from vla_compose.diagnostics import SpecError, VlaComposeError
+
+app = typer.Typer(
+    name="vla-compose",
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+for name, command in (
+    ("list", list_.command),
+    ("show", show.command),
+    ("validate", validate.command),
+    ("build", build.command),
+    ("eject", eject.command),
+    ("new", new.command),
+    ("schema", schema.command),
+    ("explain", explain.command),
+):
+    app.command(name, no_args_is_help=name in ("validate", "show", "build", "eject", "new", "explain"))(command)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from vla_compose import __version__
+
+        print(f"vla-compose {__version__}")
+        raise typer.Exit
+
+
+@app.callback(
+    help="Vision-language adapters as short YAML specs: checked without torch, compiled to exact PyTorch modules.\n\n"
+    + examples(
+        "vla-compose list",
+        "vla-compose show qwen2-vl --variant 7b",
+        "vla-compose new my-adapter --from qwen2-vl",
+        "vla-compose validate my-adapter.yaml",
+        "vla-compose eject my-adapter.yaml -o adapter.py",
+    )
+    + "\n\nExit codes: 0 clean, 1 mistakes in a spec, 2 a wrong command line or an internal error."
+)
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and exit.", callback=_version, is_eager=True)
+    ] = False,
+) -> None: ...
+
+
+def main() -> NoReturn:
+    """Run the command line and exit."""
+    lenient()
+    try:
+        app()
+    except SpecError as error:
+        report(error)
+        code = FINDINGS
+    except VlaComposeError as error:
+        complain(str(error))
+        code = FAILURE
+    except BrokenPipeError:
+        # The reader has left, as `head` does. Nothing more can be written, at exit either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = FAILURE
+    except Exception:
+        import traceback
+
+        traceback.print_exc()
+        complain("this is a bug in vla-compose, not in your spec; please report it with the lines above")
+        code = FAILURE
+    else:
+        code = 0
+    sys.exit(code)

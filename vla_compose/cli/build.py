@@ -1,0 +1,154 @@
+"""`vla-compose build`: compile a spec and run the module once."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from vla_compose.cli.console import examples, show
+from vla_compose.cli.documents import DimOption, SpecArgument, VariantOption
+
+if TYPE_CHECKING:
+    import torch
+
+    from vla_compose.check.graph import Graph
+    from vla_compose.cli.sizes import Sizes
+    from vla_compose.report.table import Section
+
+
+class Dtype(str, Enum):
+    """Floating-point types of parameters and features."""
+
+    float32 = "float32"
+    bfloat16 = "bfloat16"
+    float16 = "float16"
+
+
+def command(
+    spec: SpecArgument,
+    variant: VariantOption = None,
+    dim: DimOption = None,
+    device: Annotated[str, typer.Option(help="Where to run, such as cpu or cuda.")] = "cpu",
+    dtype: Annotated[Dtype, typer.Option(help="Type of parameters and features.")] = Dtype.float32,
+    image_size: Annotated[
+        str | None, typer.Option(metavar="WxH", help="Take as many features as an image of this size has patches.")
+    ] = None,
+    patch_size: Annotated[int, typer.Option(min=1, max=1024, help="Side of a patch in pixels, with --image-size.")] = 14,
+) -> None:
+    from vla_compose.cli.documents import graph
+    from vla_compose.report import table
+
+    image = _image(image_size)
+    sections = [_run(graph(spec, variant, dim), variant, device, dtype.value, image, patch_size)]
+    show(lambda: table.render(sections), lambda: table.styled(sections))
+
+
+command.__doc__ = f"""Compile a spec and run the module once on random features. Needs torch.
+
+Prints tokens in and out, parameters and memory. Sizes are small, or those of an image, which is resized to whole merge
+cells as image processors do.
+
+{examples(
+    "vla-compose build qwen2-vl",
+    "vla-compose build qwen2-vl --variant 7b --dtype bfloat16",
+    "vla-compose build hunyuan-ocr --image-size 1280x720 --patch-size 16",
+)}
+"""
+
+
+def _image(text: str | None) -> tuple[int, int] | None:
+    from vla_compose.diagnostics import BuildError
+
+    if text is None:
+        return None
+    width, sign, height = text.lower().partition("x")
+    sides = [int(side) for side in (width, height) if side.isascii() and side.isdigit() and len(side) <= 5]
+    if not sign or len(sides) != 2 or min(sides) < 1:
+        raise BuildError(f"`--image-size {text}` is not WIDTHxHEIGHT in pixels, such as `--image-size 1280x720`")
+    return sides[0], sides[1]
+
+
+def _run(
+    graph: Graph, variant: str | None, device: str, dtype: str, image: tuple[int, int] | None, patch: int
+) -> Section:
+    from vla_compose.cli.sizes import grid_of, grid_sizes, small_sizes
+    from vla_compose.diagnostics import BuildError
+    from vla_compose.report import formula, table
+
+    torch = _torch()
+    from vla_compose.compiled import compiled
+
+    facts = [("dims", ", ".join(f"{name} {value}" for name, value in graph.values.items()))]
+    if image is None:
+        sizes = small_sizes(graph)
+    else:
+        rows, columns = grid_of(graph, image, patch)
+        sizes = grid_sizes(graph, (rows, columns))
+        resized = f"{columns * patch}x{rows * patch}, {rows} x {columns} patches of {patch}"
+        facts.append(("image", f"{image[0]}x{image[1]} as {resized}"))
+    try:
+        with torch.device(device):
+            module = compiled(graph)().to(getattr(torch, dtype))
+        arguments = _arguments(graph, sizes, torch.device(device), getattr(torch, dtype))
+        with torch.no_grad():
+            result = module(**arguments)
+    except (RuntimeError, AssertionError, NotImplementedError, MemoryError) as error:
+        # What torch says of a device that is not there, of memory that ends, of a type that it lacks.
+        reason = str(error).strip().split("\n")[0] or "not enough memory"
+        raise BuildError(f"torch cannot run it in {dtype} on {device}: {reason}") from None
+    results = result if isinstance(result, tuple) else (result,)
+    facts += [(f"in {name}", _described(value)) for name, value in arguments.items()]
+    facts += [(f"out {output.name}", _described(value)) for (output, _), value in zip(graph.outputs, results, strict=True)]
+    count = sum(parameter.numel() for parameter in module.parameters())
+    size = sum(value.numel() * value.element_size() for value in (*module.parameters(), *module.buffers()))
+    facts += [("parameters", f"{count:,}"), ("memory", f"{formula.memory(size)} of weights")]
+    facts += [("dtype", dtype), ("device", device)]
+    return table.Section(f"{graph.spec.name} ({variant})" if variant else graph.spec.name, facts)
+
+
+def _torch() -> Any:
+    from vla_compose.diagnostics import BuildError
+
+    try:
+        import torch
+    except ModuleNotFoundError:
+        raise BuildError("building needs PyTorch: run `pip install 'vla-compose[torch]'`") from None
+    return torch
+
+
+def _arguments(graph: Graph, sizes: Sizes, device: torch.device, dtype: torch.dtype) -> dict[str, Any]:
+    """Random features for every input that has no default."""
+    import torch
+
+    from vla_compose.spec.inputs import FlagInput, GridInput, SizesInput
+
+    generator = torch.Generator().manual_seed(1)
+    found: dict[str, Any] = {}
+    for name, value in graph.spec.inputs.items():
+        if isinstance(value, SizesInput):
+            found[name] = tuple(sizes[symbol] for symbol in value.names)
+        elif isinstance(value, GridInput):
+            found[name] = torch.tensor([[sizes[symbol] for symbol in value.names]], device=device)
+        elif isinstance(value, FlagInput):
+            found[name] = value.flag
+        elif not value.optional:
+            type_ = graph.inputs[name].type.substitute(graph.values).substitute(sizes)
+            shape = [axis.size.constant or 1 for axis in type_.axes]
+            copies = 1 if type_.each is None else type_.each.constant or 1
+            tensors = [torch.randn(shape, generator=generator).to(device, dtype) for _ in range(copies)]
+            found[name] = tensors[0] if type_.each is None else tensors
+    return found
+
+
+def _described(value: Any) -> str:
+    """`1,024 tokens [1024, 1280]`, a number, or a list of tensors."""
+    if isinstance(value, list):
+        return f"{len(value)} x {_described(value[0])}" if value else "no tensors"
+    if not hasattr(value, "shape"):
+        return " ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+    if not value.is_floating_point():
+        return str(value.tolist())
+    tokens = value.numel() // value.shape[-1]
+    return f"{tokens:,} tokens {list(value.shape)}"

@@ -1,0 +1,70 @@
+"""`vla-compose new`: a spec of one's own, from one that works."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from vla_compose.cli.console import examples
+from vla_compose.cli.documents import ForceOption
+
+if TYPE_CHECKING:
+    from vla_compose.spec.reader import Document
+
+
+def command(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The name of the new spec.")],
+    origin: Annotated[str, typer.Option("--from", metavar="SPEC", help="The spec to start from: see `vla-compose list`.")],
+    output: Annotated[
+        str | None, typer.Option("-o", "--output", metavar="FILE", help="The file to write; - prints.  [default: NAME.yaml]")
+    ] = None,
+    force: ForceOption = False,
+) -> None:
+    from vla_compose.cli.documents import document
+    from vla_compose.cli.output import deliver
+
+    text = renamed(document(origin), name, origin)
+    file = output or f"{name}.yaml"
+    deliver(text, file, force=force)
+    if file != "-":
+        print(f"look at it with `vla-compose show {file}`", file=sys.stderr)
+
+
+command.__doc__ = f"""Start a spec of your own from a shipped one. It is valid as written: change it line by line.
+
+{examples("vla-compose new my-adapter --from qwen2-vl", "vla-compose new my-adapter --from qwen3-vl -o specs/mine.yaml")}
+"""
+
+
+def renamed(document: Document, name: str, origin: str) -> str:
+    """The text of a spec under a new name, with a comment that says where it came from.
+
+    Raises:
+        SpecError: the spec has mistakes.
+        BuildError: the name is not a name for a spec.
+    """
+    from vla_compose.api import check_document
+    from vla_compose.diagnostics import BuildError, SpecError
+    from vla_compose.report.printable import printable
+    from vla_compose.spec.parse import load_spec
+    from vla_compose.spec.reader import read_text
+
+    load_spec(document)
+    lines = document.text.splitlines(keepends=True)
+    span = document.value_span(("name",))
+    line = lines[span.line - 1]
+    lines[span.line - 1] = f"{line[: span.column - 1]}{name}{line[span.end_column - 1 :]}"
+    comment = f"# Started from the spec `{printable(origin)}`. Change what you like, then run `vla-compose validate`.\n"
+    lines.insert(1 if lines[0].startswith("# yaml-language-server:") else 0, comment)
+    text = "".join(lines)
+    try:
+        found = check_document(read_text(text))
+    except SpecError as error:
+        found = list(error.diagnostics)
+    if any(place.span is not None and place.span.line == span.line + 1 for place in found):
+        raise BuildError(f"`{name}` is no name for a spec: use lower-case letters, digits, `-` and `.`, as in `my-adapter`")
+    if found:
+        raise SpecError(found)
+    return text

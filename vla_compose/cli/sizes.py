@@ -1,0 +1,142 @@
+"""Numbers for run-time sizes, so that a module can be run once: an image's grid, or something small that fits."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+
+from vla_compose.check.graph import Graph, Requirement
+from vla_compose.diagnostics import BuildError
+from vla_compose.spec.inputs import GridInput, SizesInput
+from vla_compose.types.dim import Dim
+from vla_compose.types.tensor import Group, TensorType
+
+Sizes = dict[str, int]
+
+SMALL = 16
+LARGEST = 1024
+
+
+def small_sizes(graph: Graph) -> Sizes:
+    """Sizes that hold the contracts: one image, and the defaults of the spec or a grid of about 16 by 16.
+
+    Raises:
+        BuildError: no small sizes hold them.
+    """
+    fixed = _batch(graph)
+    for value in graph.spec.inputs.values():
+        if isinstance(value, SizesInput) and value.default:
+            fixed |= dict(zip(value.names, value.default, strict=False))
+    free = [name for name in _symbols(graph) if name not in fixed]
+    for size in (SMALL, *range(1, LARGEST)):
+        sizes = {**dict.fromkeys(free, size), **fixed}
+        if all(_holds(requirement, sizes) for requirement in _requirements(graph)):
+            return sizes
+    wanted = ", ".join(str(requirement) for requirement in _requirements(graph))
+    raise BuildError(f"found no sizes up to {LARGEST} for which {wanted}; try `--image-size`")
+
+
+def grid_of(graph: Graph, image: tuple[int, int], patch: int) -> tuple[int, int]:
+    """Rows and columns of patches of an image, resized as processors do: to whole merge cells.
+
+    Args:
+        image: width and height in pixels.
+        patch: side of a patch in pixels.
+    """
+    unit = math.lcm(1, *(r.multiple_of for r in _requirements(graph)), *(_block(t) for t in _types(graph)))
+    width, height = image
+    return _rounded(height, patch, unit), _rounded(width, patch, unit)
+
+
+def grid_sizes(graph: Graph, grid: tuple[int, int]) -> Sizes:
+    """Sizes for one image of that many rows and columns of patches.
+
+    Raises:
+        BuildError: an input cannot hold such a grid.
+    """
+    sizes = _batch(graph)
+    for type_ in _types(graph):
+        for name, value in _laid_out(type_, grid):
+            if sizes.setdefault(name, value) != value:
+                rows, columns = grid
+                raise BuildError(f"`{type_}` is no grid of {rows} x {columns} patches: try an image with equal sides")
+    for name in _symbols(graph):
+        sizes.setdefault(name, SMALL)
+    broken = next((r for r in _requirements(graph) if not _holds(r, sizes)), None)
+    if broken is not None:
+        raise BuildError(f"the image does not fit: {broken}")
+    return sizes
+
+
+def _rounded(pixels: int, patch: int, unit: int) -> int:
+    return max(1, round(pixels / (patch * unit))) * unit
+
+
+def _types(graph: Graph) -> list[TensorType]:
+    return [edge.type.substitute(graph.values) for edge in graph.inputs.values()]
+
+
+def _symbols(graph: Graph) -> list[str]:
+    """Every size that is not known before run time, in order of appearance."""
+    found = [name for type_ in _types(graph) for name in type_.symbols()]
+    found += [name for type_ in _types(graph) if type_.each is not None for name in sorted(type_.each.symbols())]
+    for value in graph.spec.inputs.values():
+        if isinstance(value, SizesInput | GridInput):
+            found += value.names
+    return list(dict.fromkeys(found))
+
+
+def _batch(graph: Graph) -> Sizes:
+    """One image a batch: the leading axes of tokens and maps."""
+    lead = [type_.axes[0].size.symbol for type_ in _types(graph) if len(type_.axes) >= 3]
+    return {name: 1 for name in lead if name is not None}
+
+
+def _requirements(graph: Graph) -> list[Requirement]:
+    return [r for checked in graph.chains for r in checked.requirements if not r.text]
+
+
+def _holds(requirement: Requirement, sizes: Mapping[str, int]) -> bool:
+    size = requirement.size.substitute(sizes).constant
+    return size is None or (size % requirement.multiple_of == 0 and size >= requirement.at_least)
+
+
+def _group(type_: TensorType) -> Group | None:
+    """The part of the token axis that holds patches."""
+    groups = [group for group in type_.axes[-2].segments if group.size.constant is None] if len(type_.axes) > 1 else []
+    return groups[0] if groups else None
+
+
+def _block(type_: TensorType) -> int:
+    """The side of a merge cell when tokens come in block order, else 1."""
+    group = _group(type_)
+    if group is None or len(group.factors) < 2 or type_.is_map:
+        return 1
+    rows, columns = group.factors[-2].constant, group.factors[-1].constant
+    return rows if rows is not None and rows == columns else 1
+
+
+def _laid_out(type_: TensorType, grid: tuple[int, int]) -> Iterator[tuple[str, int]]:
+    """What the symbols of a type are when one image of that grid flows in."""
+    rows, columns = grid
+    if type_.is_map:
+        yield from _bound((type_.axes[-2].size, type_.axes[-1].size), grid)
+        return
+    group, side = _group(type_), _block(type_)
+    if group is None:
+        return
+    if len(group.factors) == 1:
+        yield from _bound(group.factors, (rows * columns,))
+    elif side > 1:
+        lead = (1,) * (len(group.factors) - 3)
+        yield from _bound(group.factors[:-2], (*lead, rows * columns // side**2))
+    else:
+        yield from _bound(group.factors, (*(1 for _ in group.factors[:-2]), rows, columns))
+
+
+def _bound(factors: tuple[Dim, ...], values: tuple[int, ...]) -> Iterator[tuple[str, int]]:
+    for factor, value in zip(factors, values, strict=True):
+        if factor.symbol is not None:
+            yield factor.symbol, value
+
+

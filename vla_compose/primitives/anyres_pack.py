@@ -1,0 +1,75 @@
+"""`anyres_pack`: put the tiles of each image together again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, ClassVar
+
+from pydantic import Field
+
+from vla_compose.primitives.base import Member, Node, Primitive
+from vla_compose.primitives.fields import Init, Name, Size
+from vla_compose.primitives.linear import std_value
+from vla_compose.types.dim import Dim
+from vla_compose.types.tensor import Axis, TensorType
+
+if TYPE_CHECKING:
+    from vla_compose.check.scope import Scope
+    from vla_compose.lower.code import Code
+
+Tiles = Annotated[list[Annotated[int, Field(strict=True, ge=1, le=64)]], Field(min_length=2, max_length=2)]
+
+
+class AnyresPack(Primitive):
+    """Put the tiles of each image together: `tiles (side side) c -> images x [anyres c]`.
+
+    Every image comes as one small view of the whole, and tiles that cut the image at full size on the grid of
+    `grids` (rows, columns) that fits it best. The tiles are laid out as one map, the padding that made the
+    image fit the grid is cut off, and `newline` is put at the end of every row; the small view comes first.
+    How many tokens an image gives depends on its size, from the grid input `sizes` (height, width in pixels).
+
+    Example:
+    `- anyres_pack: {newline: image_newline, sizes: image_sizes, tile: tile, grids: [[1, 2], [2, 1], [2, 2]]}`
+    """
+
+    kind: ClassVar[str] = "anyres_pack"
+
+    newline: Name = Field(description="state-dict name of the token at the end of every row")
+    sizes: Name = Field(description="grid input with the height and width of every image in pixels")
+    tile: Size = Field(description="side of a tile in pixels")
+    grids: Annotated[list[Tiles], Field(min_length=1, max_length=256)] = Field(
+        description="grids of tiles to choose from, as rows and columns", examples=[[[1, 2], [2, 1], [2, 2]]]
+    )
+    init: Init | None = Field(None, description="initial values (default: normal with channels^-0.5)")
+
+    def infer(self, x: TensorType, scope: Scope) -> TensorType:
+        group = None if x.is_map or len(x.axes) != 3 else x.tokens.group
+        if group is None or len(group.factors) != 2:
+            message = f"`anyres_pack` needs tiles with rows and columns, but gets `{x}`"
+            scope.fail("VC202", message, help="type the input as `tiles (side side) vision`")
+        scope.known(*group.factors)
+        scope.value(self.tile, "tile")
+        scope.value(x.width)
+        scope.grid_named(self.sizes, 2, "sizes")
+        area = " * ".join(str(factor) for factor in group.factors)
+        scope.contract(
+            f"for each image, anyres is {area} + rows * (columns + 1) of its tile grid without padding, from `{self.sizes}`",
+            "anyres_pack",
+        )
+        return TensorType((Axis.of("anyres"), x.axes[-1]), each=Dim.of("images"))
+
+    def members(self, x: TensorType, y: TensorType, scope: Scope) -> list[Member]:
+        width = scope.value(x.width)
+        std = std_value(self.init.normal, scope) if self.init is not None and self.init.normal else width**-0.5
+        init = (f"nn.init.normal_({{self}}, std={std!r})",)
+        return [Member(self.newline, f"nn.Parameter(torch.empty({width}))", (("", (width,)),), init)]
+
+    def lower(self, node: Node, code: Code) -> None:
+        group = node.before.tokens.group
+        assert group is not None
+        height, width = (code.size(factor) for factor in group.factors)
+        rows = code.grid_rows(self.sizes)
+        tile = code.number(self.tile)
+        grids = code.let("grids", f"[{', '.join(f'({r * tile}, {c * tile})' for r, c in self.grids)}]")
+        code.runtime("pack_anyres")
+        newline = code.attr(self.newline)
+        code.set(f"pack_anyres({code.x}, {rows}, {grids}, {tile}, ({height}, {width}), {newline})")
