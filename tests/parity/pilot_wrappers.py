@@ -1,8 +1,8 @@
 """The originals of the pilot specs: models of transformers with a tiny vision tower and no language model.
 
-Each `*_model` makes a model that still sees pixels. `adapter_of` then takes the tower away: what stays in the
-state dict is the adapter, in the original's order, and it is called through the model's own method on features
-that are put where the tower's output was.
+Each `*_model` makes a model that sees pixels. The function without that suffix takes its tower away: what is
+left in the state dict is the adapter, in the original's order, and it is called through the model's own method
+on features that are put where the tower's output was.
 """
 
 from __future__ import annotations
@@ -106,7 +106,8 @@ def internvl(**dims: int) -> nn.Module:
 def glm4v_model(vision: int, text: int, intermediate: int, merge: int = 2) -> Any:
     tower = {"depth": 1, "hidden_size": vision, "num_heads": 2, "out_hidden_size": text, "image_size": 16}
     config = Glm4vConfig(
-        vision_config=tower | {"intermediate_size": intermediate, "patch_size": 2, "spatial_merge_size": merge},
+        vision_config=tower
+        | {"intermediate_size": intermediate, "patch_size": 2, "spatial_merge_size": merge},
         text_config=text_config(text),
     )
     return without(Glm4vModel(config), "language_model")
@@ -172,7 +173,7 @@ def ernie_model(vision: int, text: int, merge: int = 2, frames: int = 2) -> Any:
 
 
 def ernie_features(model: Any, x: Tensor, grids: Tensor) -> Tensor:
-    """Through the method for images or the one for videos; for both in one call, the resampler that both use."""
+    """Through the method for images or that for videos; for both in one call, the resampler they share."""
     model.vision_tower.features = x
     if grids[:, 0].eq(1).all():
         return torch.cat(model.get_image_features(torch.empty(0), image_grid_thw=grids).pooler_output)
@@ -217,8 +218,8 @@ def llava_next(**dims: int) -> nn.Module:
 
 def granite_docling_model(vision: int, text: int, side: int, scale: int = 4, deepstack: int = 3) -> Any:
     config = GraniteDoclingVisionConfig(
-        hidden_size=vision, intermediate_size=8, num_hidden_layers=deepstack, num_attention_heads=2, patch_size=2,
-        image_size=2 * side, out_hidden_size=text, scale_factor=scale, use_fine_route=True,
+        hidden_size=vision, intermediate_size=8, num_hidden_layers=deepstack, num_attention_heads=2,
+        patch_size=2, image_size=2 * side, out_hidden_size=text, scale_factor=scale, use_fine_route=True,
         deepstack_visual_indexes=list(range(deepstack)),
     )  # fmt: skip
     return GraniteDoclingVisionModel(config)

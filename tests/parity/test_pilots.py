@@ -79,7 +79,9 @@ def test_original_reads_every_parameter_and_repeats_itself(reference: Reference,
         assert all(torch.equal(*both) for both in zip(*results, strict=True))
         original.zero_grad()
         loss(results[0]).backward()
-        reached |= {name for name, value in original.named_parameters() if value.grad is not None and value.grad.any()}
+        reached |= {
+            name for name, value in original.named_parameters() if value.grad is not None and value.grad.any()
+        }
         assert all(value.grad is not None for value in flatten(inputs) if value.is_floating_point())
     assert reached == {name for name, _ in original.named_parameters()}
 

@@ -22,6 +22,7 @@ class Guards:
     sources: dict[str, str] = field(default_factory=dict)
     wrong: list[tuple[list[str], str, str]] = field(default_factory=list)
     grids: dict[str, list[str]] = field(default_factory=dict)
+    loops: list[tuple[str, list[str], str]] = field(default_factory=list)
 
     def told(self, symbols: Iterable[str]) -> None:
         """Sizes that `forward` is given as numbers."""
@@ -51,6 +52,8 @@ class Guards:
         if wrong:
             note = " (one name, one size)" if _repeats(type_) else ""
             message = f"`{variable}` must be `{type_}`{note}, but has the shape {{list({variable}.shape)}}"
+            told = [name for name in self.sources if self.sources[name] == name and name in type_.symbols()]
+            message += " with " + ", ".join(f"{name} = {{{name}}}" for name in told) if told else ""
             self.wrong.append((wrong, f"{variable} is not None" if edge.optional else "", message))
 
     def _packed(self, axis: Axis, length: str) -> list[str]:
@@ -75,12 +78,25 @@ class Guards:
             return [f"{whole} != {inner}"]
         return [f"{inner} % {binding.factor}"] if own and binding.factor > 1 else []
 
-    def list(self, variable: str, edge: Edge) -> None:
-        """Check the length of a list of tensors, and that its tensors fit the other inputs."""
+    def list(self, variable: str, edge: Edge, taken: Iterable[str] = ()) -> None:
+        """Check the length of a list of tensors, and each of its tensors.
+
+        Args:
+            variable: source of the list, and how messages name it.
+            edge: its type.
+            taken: names that the loop must leave alone.
+        """
         length = edge.each.substitute(self.values) if edge.each is not None else None
         message = f"`{variable}` must be a list of {length} tensors, but has {{len({variable})}}"
         self.wrong.append(([f"len({variable}) != {length}"], "", message))
-        self.tensor(f"{variable}[0]", Edge(replace(edge.type, each=None)), own=False)
+        one = Edge(replace(edge.type, each=None))
+        Guards(self.values, self.sources).tensor(f"{variable}[0]", one, own=False)  # for the sizes that it gives
+        at, tensor = (name + "_" * (name in taken) for name in ("at", "tensor"))
+        each = Guards(self.values, self.sources, grids=self.grids)
+        each.tensor(tensor, one)
+        for parts, _, text in each.wrong:
+            named = text.replace(f"`{tensor}`", f"`{variable}[{{{at}}}]`", 1)
+            self.loops.append((f"for {at}, {tensor} in enumerate({variable}):", parts, named))
 
     def requirement(self, requirement: Requirement) -> None:
         """Check a contract on a size; one on data is enforced by its step."""
@@ -107,6 +123,8 @@ class Guards:
         for parts, guard, message in self.wrong:
             lines += condition(parts, 1, guard)
             lines.append(f"        raise ValueError({'f' if '{' in message else ''}{quoted(message)})")
+        for loop, parts, message in self.loops:
+            lines += [f"    {loop}", *condition(parts, 2), f"            raise ValueError(f{quoted(message)})"]
         return lines
 
 

@@ -20,7 +20,8 @@ def statements(lines: Sequence[tuple[str, str]], depth: int) -> list[str]:
         elif len(line) <= COMMENT_COLUMN and len(f"{line.ljust(COMMENT_COLUMN)}  # {comment}") <= WIDTH:
             found.append(f"{line.ljust(COMMENT_COLUMN)}  # {comment}")
         else:
-            found += [f"{pad}# {comment}", *wrapped(line)]
+            deeper = line[: len(line) - len(line.lstrip())]
+            found += [f"{deeper}# {comment}", *wrapped(line)]
     return found
 
 

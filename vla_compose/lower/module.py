@@ -41,7 +41,9 @@ def _header(graph: Graph) -> str:
 
 
 def _plain(text: str) -> str:
-    return "".join(c if c.isprintable() and c.isascii() else "?" for c in text)
+    """Text for a comment: one line of ASCII, which Python does not take for the declaration of an encoding."""
+    line = "".join(c if c.isprintable() and c.isascii() else "?" for c in text)
+    return line.replace("coding:", "coding :").replace("coding=", "coding =")
 
 
 def _chain_class(graph: Graph, lowered: LoweredChain) -> str:
@@ -109,7 +111,7 @@ def _guards(graph: Graph, chains: Sequence[LoweredChain]) -> Guards:
     read = {name for c in inline for name in (*names(c.checked.chain.source), *c.side, *c.checked.inputs)}
     for name, edge in graph.inputs.items():
         if edge.each is not None:
-            guards.list(name, edge)
+            guards.list(name, edge, graph.inputs)
         else:
             guards.tensor(name, edge, own=name in read)
     for lowered in inline:

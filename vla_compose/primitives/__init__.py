@@ -18,7 +18,6 @@ from vla_compose.primitives.drop import Drop
 from vla_compose.primitives.attention import Attention
 from vla_compose.primitives.anyres_pack import AnyresPack
 from vla_compose.primitives.conv2d import Conv2d
-from vla_compose.primitives.cross_attention import CrossAttention
 from vla_compose.primitives.linear import Linear
 from vla_compose.primitives.matmul import Matmul
 from vla_compose.primitives.mlp import Mlp
@@ -45,7 +44,6 @@ REGISTRY: Mapping[str, type[Primitive]] = MappingProxyType(
             Drop,
             Attention,
             AnyresPack,
-            CrossAttention,
             Linear,
             Matmul,
             Mlp,

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from vla_compose.primitives.base import Node, Primitive
 from vla_compose.primitives.fields import Size
+from vla_compose.types.dim import Dim
 from vla_compose.types.tensor import Axis, Group, TensorType
 
 if TYPE_CHECKING:
@@ -95,6 +96,16 @@ class SpatialMerge(Primitive):
 
 
 def _is_block(step: SpatialMerge, x: TensorType, known: Scope | Code) -> bool:
+    """Whether the last two factors are the sides of a merge cell.
+
+    Two dims of different names that happen to be equal are not: then each grid is one cell, and it is read
+    as a raster, which gives the same tokens.
+    """
     group = x.tokens.group
     assert group is not None
-    return all(known.equal(factor, step.size) for factor in group.factors[-2:])
+
+    def side(factor: Dim) -> bool:
+        named = factor.constant is None and step.size.constant is None
+        return factor == step.size if named else known.equal(factor, step.size)
+
+    return all(side(factor) for factor in group.factors[-2:])

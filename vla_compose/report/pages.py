@@ -18,7 +18,7 @@ def _fields(primitive: type[Primitive]) -> str:
 
     schema = json_schema()
     lines = ["| field | value | default | meaning |", "|---|---|---|---|"]
-    body = schema["$defs"][primitive.__name__]
+    body = schema["$defs"][primitive.kind]
     required = body.get("required", [])
     ordered = sorted(body["properties"].items(), key=lambda entry: entry[0] == "when")
     for name, field in ordered:

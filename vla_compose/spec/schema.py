@@ -15,7 +15,7 @@ from pydantic.json_schema import GenerateJsonSchema, models_json_schema
 
 from vla_compose.primitives import REGISTRY
 from vla_compose.primitives.base import Primitive
-from vla_compose.primitives.fields import STEPS_REF, Condition, Std
+from vla_compose.primitives.fields import Condition, Std
 from vla_compose.spec.inputs import Input, TensorInput
 from vla_compose.spec.model import SPEC_VERSION, ChainFields, OutputFields, SpecFields
 from vla_compose.types.dim import Dim
@@ -58,8 +58,7 @@ def json_schema() -> Schema:
         )
     found = {model: schema for (model, _), schema in references.items()}
     definitions: dict[str, Schema] = made["$defs"]
-    names = {model: _target(reference) for model, reference in found.items()}
-    spec = definitions.pop(names[SpecFields])
+    spec = definitions.pop(_target(found[SpecFields]))
     definitions["Steps"] = {
         "description": "what happens to a tensor, one primitive an entry",
         "type": "array",
@@ -68,19 +67,29 @@ def json_schema() -> Schema:
     }
     definitions["Step"] = _step({kind: found[primitive] for kind, primitive in REGISTRY.items()})
     _open_entries(spec, found)
+    # A primitive is called by its kind here too: class names are no part of the language.
+    renamed = {_target(found[primitive]): kind for kind, primitive in REGISTRY.items()}
+    definitions = {renamed.get(name, name): body for name, body in definitions.items()}
     body = {**spec, "title": "vla_compose spec", "anyOf": [{"required": ["steps"]}, {"required": ["chains"]}]}
     schema = {"$schema": DIALECT, "$id": SCHEMA_ID, **body, "$defs": dict(sorted(definitions.items()))}
-    local: Schema = _local(schema)
-    return local
+    for kind, primitive in REGISTRY.items():
+        schema["$defs"][kind] |= {"title": kind, "description": primitive.page()}
+    linked: Schema = _linked(schema, renamed)
+    return linked
 
 
-def _local(schema: Any) -> Any:
-    """References to `Steps`, which the models know by its address only, made references within the file."""
+def _linked(schema: Any, renamed: Mapping[str, str]) -> Any:
+    """References within the file, by the names that definitions have there."""
     if isinstance(schema, list):
-        return [_local(entry) for entry in schema]
+        return [_linked(entry, renamed) for entry in schema]
     if not isinstance(schema, dict):
         return schema
-    return {key: "#/$defs/Steps" if value == STEPS_REF else _local(value) for key, value in schema.items()}
+    made = {key: _linked(value, renamed) for key, value in schema.items()}
+    if isinstance(reference := schema.get("$ref"), str):
+        # The models know `Steps` by its address only.
+        name, *rest = reference.rsplit("#/$defs/", 1)[-1].split("/")
+        made["$ref"] = "/".join(["#/$defs", renamed.get(name, name), *rest])
+    return made
 
 
 def _target(reference: Mapping[str, Any]) -> str:

@@ -1,0 +1,105 @@
+"""Write what is made from the code: the JSON Schema and the pages of primitives and diagnostics.
+
+    python tools/generate.py           write the files
+    python tools/generate.py --check   compare them; exit 1 if any is out of date
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from vla_compose.codes import CODES  # noqa: E402 - found by the line above
+from vla_compose.explanations import explanation  # noqa: E402
+from vla_compose.primitives import REGISTRY  # noqa: E402
+from vla_compose.report.pages import primitive_page  # noqa: E402
+from vla_compose.spec.schema import json_schema  # noqa: E402
+
+GROUPS = {
+    "VC0": "Reading YAML",
+    "VC1": "Fields",
+    "VC2": "Types and shapes",
+    "VC3": "Names and references",
+    "VC4": "Style",
+    "VC9": "Plug-ins",
+}
+PRIMITIVES = """# Primitives
+
+A step of a spec is one of these. `vla-compose explain NAME` prints the same page. Sizes are numbers or
+expressions over dims, such as `4 * vision`; `same` stands for the incoming number of channels.
+
+"""
+ERRORS = """# Errors
+
+Every mistake in a spec has a code that never changes its meaning. `vla-compose explain CODE` prints its page.
+"""
+
+
+def files() -> dict[Path, str]:
+    """Every generated file with its text."""
+    made = {
+        Path("docs/schema/v1.json"): json.dumps(json_schema(), indent=2) + "\n",
+        Path("docs/reference/primitives.md"): PRIMITIVES + "\n".join(primitive_page(REGISTRY[kind], 2) for kind in sorted(REGISTRY)),
+        Path("docs/errors/index.md"): _errors(),
+    }
+    return made | {Path(f"docs/errors/{code}.md"): explanation(code) for code in CODES}
+
+
+def _errors() -> str:
+    text = ERRORS
+    for start, title in GROUPS.items():
+        codes = {code: name for code, name in CODES.items() if code.startswith(start)}
+        if codes:
+            lines = [f"| [{code}]({code}.md) | {name} | {_summary(code)} |" for code, name in codes.items()]
+            text += "\n".join(["", f"## {title}", "", "| code | name | meaning |", "|---|---|---|", *lines, ""])
+    return text
+
+
+def _summary(code: str) -> str:
+    return explanation(code).split("\n\n")[1].replace("\n", " ")
+
+
+def stale(root: Path) -> list[Path]:
+    """Generated files that are missing, or are not what the code says, or that nothing generates any more."""
+    made = files()
+    old = [path.relative_to(root) for path in sorted(root.glob("docs/errors/*.md"))]
+    wrong = [path for path, text in made.items() if not _same(root / path, text)]
+    return wrong + [path for path in old if path not in made]
+
+
+def _same(path: Path, text: str) -> bool:
+    return path.is_file() and path.read_bytes() == text.encode()
+
+
+def write(root: Path) -> list[Path]:
+    """Bring every generated file up to date."""
+    made, changed = files(), stale(root)
+    for path in changed:
+        if path not in made:
+            (root / path).unlink()
+            continue
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_bytes(made[path].encode())
+    return changed
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
+    parser.add_argument("--check", action="store_true", help="change nothing; exit 1 if a file is out of date")
+    arguments = parser.parse_args()
+    changed = stale(ROOT) if arguments.check else write(ROOT)
+    for path in changed:
+        print(f"{'out of date' if arguments.check else 'wrote'}: {path}")
+    if arguments.check and changed:
+        print("run `python tools/generate.py`")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
