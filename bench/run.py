@@ -1,7 +1,8 @@
 """`make bench`: speed against the original classes. It prints one table, asserts nothing and writes nothing.
 
 The two sides of a ratio run in one process on the same weights, one after the other in random order. Shown is
-the median of the rounds with its 95 % interval. On a busy machine ratios of tiny forwards mean little.
+the median of the rounds with its 95 % interval. All times are of the CPU, on one thread, so that other work on
+the machine disturbs them less.
 """
 
 from __future__ import annotations
@@ -171,10 +172,10 @@ def side_by_side(
     while len(ratios) < (ROUNDS if calls > 1 else FEWEST) or (calls == 1 and time.perf_counter() < until):
         taken = {}
         for module in order.sample((original, composed), 2):
-            started = time.perf_counter()
+            started = time.process_time()
             for _ in range(calls):
                 module(*inputs)
-            taken[module] = time.perf_counter() - started
+            taken[module] = time.process_time() - started
         ratios.append(taken[composed] / taken[original])
     gc.enable()
     return ratios
@@ -191,12 +192,12 @@ def building(name: str, dims: dict[str, Any]) -> list[float]:
     for _ in range(40):
         for known in [known for known in sys.modules if known.startswith(PREFIX)]:
             del sys.modules[known]
-        started = time.perf_counter()
+        started = time.process_time()
         module = vla_compose.build(spec, device="meta", **dims)
-        built = time.perf_counter()
+        built = time.process_time()
         with torch.device("meta"):
             type(module)()
-        beyond.append(1000 * ((built - started) - (time.perf_counter() - built)))
+        beyond.append(1000 * ((built - started) - (time.process_time() - built)))
     return beyond[2:]
 
 

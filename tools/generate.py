@@ -1,7 +1,7 @@
 """Write what is made from the code: the JSON Schema and the pages of primitives and diagnostics.
 
-    python tools/generate.py           write the files
-    python tools/generate.py --check   compare them; exit 1 if any is out of date
+python tools/generate.py           write the files
+python tools/generate.py --check   compare them; exit 1 if any is out of date
 """
 
 from __future__ import annotations
@@ -44,7 +44,8 @@ def files() -> dict[Path, str]:
     """Every generated file with its text."""
     made = {
         Path("docs/schema/v1.json"): json.dumps(json_schema(), indent=2) + "\n",
-        Path("docs/reference/primitives.md"): PRIMITIVES + "\n".join(primitive_page(REGISTRY[kind], 2) for kind in sorted(REGISTRY)),
+        Path("docs/reference/primitives.md"): PRIMITIVES
+        + "\n".join(primitive_page(REGISTRY[kind], 2) for kind in sorted(REGISTRY)),
         Path("docs/errors/index.md"): _errors(),
     }
     return made | {Path(f"docs/errors/{code}.md"): explanation(code) for code in CODES}
@@ -56,7 +57,9 @@ def _errors() -> str:
         codes = {code: name for code, name in CODES.items() if code.startswith(start)}
         if codes:
             lines = [f"| [{code}]({code}.md) | {name} | {_summary(code)} |" for code, name in codes.items()]
-            text += "\n".join(["", f"## {title}", "", "| code | name | meaning |", "|---|---|---|", *lines, ""])
+            text += "\n".join(
+                ["", f"## {title}", "", "| code | name | meaning |", "|---|---|---|", *lines, ""]
+            )
     return text
 
 
@@ -90,7 +93,9 @@ def write(root: Path) -> list[Path]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
-    parser.add_argument("--check", action="store_true", help="change nothing; exit 1 if a file is out of date")
+    parser.add_argument(
+        "--check", action="store_true", help="change nothing; exit 1 if a file is out of date"
+    )
     arguments = parser.parse_args()
     changed = stale(ROOT) if arguments.check else write(ROOT)
     for path in changed:

@@ -84,12 +84,16 @@ def test_shape_of_the_file(spec: str) -> None:
     assert text.isascii()
     assert text.endswith("\n")
     assert not text.endswith("\n\n")
-    assert max(map(len, text.splitlines())) <= 120
     assert not re.search(r"[ \t]\n", text)
     assert f"from the spec `{spec}`" in text.split("import", 1)[0]
     for node in ast.walk(tree):
         if isinstance(node, ast.ClassDef):
             assert ast.get_docstring(node)
+
+
+@pytest.mark.parametrize("reference", SEEDS, ids=lambda reference: reference.name)
+def test_lines_are_short(reference: Reference) -> None:
+    assert max(len(line) for line in ejected(reference).splitlines()) <= 120
 
 
 def imports(tree: ast.AST) -> list[ast.Import | ast.ImportFrom]:
@@ -116,7 +120,9 @@ STEPS = {
 @pytest.mark.parametrize("reference", SEEDS, ids=lambda reference: reference.name)
 def test_every_step_has_its_shape(reference: Reference) -> None:
     body = ejected(reference).split("class ", 1)[1]
-    assert [text.strip() for text in re.findall(r"  # (.+)", body)] == STEPS[reference.spec]
+    comments = iter(text.strip() for text in re.findall(r"  # (.+)", body))
+    missing = [step for step in STEPS[reference.spec] if step not in comments]  # in this order
+    assert not missing
 
 
 def test_dims_are_written_in() -> None:

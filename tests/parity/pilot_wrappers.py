@@ -1,7 +1,7 @@
 """The originals of the pilot specs: models of transformers with a tiny vision tower and no language model.
 
 Each `*_model` makes a model that sees pixels. The function without that suffix takes its tower away: what is
-left in the state dict is the adapter, in the original's order, and it is called through the model's own method
+left in the state dict is the adapter, in the original's order. It is called through the model's own method,
 on features that are put where the tower's output was.
 """
 

@@ -231,6 +231,8 @@ LLAVA_NEXT = reference(
         anyres("five_images", (13, 20), (40, 11), (9, 9), (10, 50), (17, 23)),
         anyres("smaller_than_a_tile", (3, 5), (4, 4), (5, 2)),
         anyres("odd_padding", (10, 16), (16, 10), (15, 13)),
+        # Here a side of the unpadded map is a whole number that floats do not quite reach.
+        anyres("rounding", (47, 188), (588, 49)),
         # So narrow that no row or column of the parts is left, only the tile of the whole.
         anyres("nothing_left", (1, 400), (400, 1), (12, 12)),
         anyres("large_images", (480, 640), (1080, 1920), (2000, 500)),
@@ -258,6 +260,7 @@ LLAVA_NEXT_RELEASED_TILES = again(
     "released-tiles",
     {"side": 24, "tile": 336},
     anyres("photos", (480, 640), (640, 427), (336, 336), side=24, tile=336),
+    anyres("rounding", (88, 55), (55, 176), side=24, tile=336),
     anyres("documents", (3508, 2480), (600, 2100), side=24, tile=336),
 )
 

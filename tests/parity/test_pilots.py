@@ -67,22 +67,19 @@ def test_every_pilot_has_four_geometries() -> None:
     assert {reference.spec for reference in PILOTS} <= set(vla_compose.list_specs())
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("reference", [*PILOTS, *OTHER_DIMS], ids=by_name)
-def test_original_reads_every_parameter_and_repeats_itself(reference: Reference, dtype: torch.dtype) -> None:
-    original = randomise(reference.original()).to(dtype).eval()
+@pytest.mark.parametrize("reference", PILOTS, ids=by_name)
+def test_cases_reach_every_parameter(reference: Reference) -> None:
+    """So each gradient is compared in some case."""
+    original = randomise(reference.original()).eval()
     reached = set()
     for case in reference.cases:
         torch.manual_seed(0)
-        inputs = leaves(case.inputs(), dtype)
-        results = [flatten(case.call(original, inputs)) for _ in range(2)]
-        assert all(torch.equal(*both) for both in zip(*results, strict=True))
         original.zero_grad()
-        loss(results[0]).backward()
-        reached |= {
+        loss(flatten(case.call(original, leaves(case.inputs(), torch.float32)))).backward()
+        found = {
             name for name, value in original.named_parameters() if value.grad is not None and value.grad.any()
         }
-        assert all(value.grad is not None for value in flatten(inputs) if value.is_floating_point())
+        reached |= found
     assert reached == {name for name, _ in original.named_parameters()}
 
 

@@ -7,15 +7,15 @@ from dataclasses import replace
 
 from vla_compose.check.binding import bindable
 from vla_compose.check.graph import CheckedChain, Edge, Graph, count, members
-from vla_compose.check.join import join
+from vla_compose.check.join import combine, join
 from vla_compose.check.scope import MOST_PARAMETERS, Scope, StepFault
 from vla_compose.diagnostics import SpecError
 from vla_compose.primitives.base import Member, Node, Path
 from vla_compose.spec.faults import Faults, nearest
-from vla_compose.spec.inputs import TensorInput
-from vla_compose.spec.model import Chain, Choice, Origin, Output, Spec, names
+from vla_compose.spec.inputs import GridInput, TensorInput
+from vla_compose.spec.model import Chain, Choice, Combine, Origin, Output, Spec, names
 from vla_compose.types.dim import Dim, DimError
-from vla_compose.types.tensor import TensorType, same_order
+from vla_compose.types.tensor import Axis, Group, TensorType, same_order
 
 _DIM_MAX = 2**31
 
@@ -73,8 +73,15 @@ def _origin(
     """What a chain or an output starts from; `None` when that was wrong already."""
     if any(name not in edges for name in names(origin)):
         return None
-    if not isinstance(origin, Choice):
+    if isinstance(origin, str):
         return edges[origin]
+    if isinstance(origin, Combine):
+        combined, why = combine(origin.how, [edges[name].type for name in origin.parts], values)
+        if combined is None:
+            message = f"cannot combine {', '.join(f'`{name}`' for name in origin.parts)}: {why}"
+            faults.add("VC202" if "order" in why else "VC201", message, path, help="change one of them to fit the others")
+            return None
+        return Edge(combined)
     then, otherwise = edges[origin.then].type, edges[origin.otherwise].type
     joined, found = join(then, otherwise, origin.flag, values)
     if joined is None:
@@ -171,7 +178,7 @@ def _chain(
     first = names(chain.source)[0]
     label = f"input `{first}`" if first in inputs else f"chain `{chain.source}`"
     origin: Path = ("inputs", first) if first in inputs else (*spec.chains[first].path, "steps")
-    start = (origin, f"{before.type.width} channels here, set by {label}")
+    start = (origin, f"{before.type.width.substitute(values)} channels here, set by {label}")
     scope = Scope(faults, spec, values, edges, bindable(spec, inputs, values), start, f"{spec.name}.{chain.name}")
     scope.path = chain.path
     each = before.each
@@ -187,7 +194,12 @@ def _chain(
         return None
     nodes: list[Node] = []
     try:
-        after = scope.run(chain.steps, replace(before.type, each=None), nodes)
+        inside = replace(before.type, each=None)
+        if chain.per_image is not None:
+            inside = one_image(inside, scope, chain)
+        after = scope.run(chain.steps, inside, nodes)
+        if chain.per_image is not None:
+            after = all_images(after, scope)
         unused = []
         for name, width in chain.unused.items():
             scope.path = (*chain.path, "unused", name)
@@ -206,6 +218,30 @@ def _chain(
         tuple(scope.requirements),
         tuple(unused),
     )
+
+
+def one_image(x: TensorType, scope: Scope, chain: Chain) -> TensorType:
+    """What a chain that runs for each image is given: the rows of one image, whose sizes are numbers."""
+    group = None if x.is_map or len(x.axes) != 2 else x.tokens.group
+    grid = scope.spec.inputs[chain.per_image or ""]
+    symbols = {name for factor in group.factors for name in factor.substitute(scope.values).symbols()} if group else set()
+    names_ = grid.names if isinstance(grid, GridInput) else []
+    if group is None or not group.packed or not symbols <= set(names_):
+        message = f"`per_image` needs packed rows that `{chain.per_image}` counts, but gets `{x}`"
+        columns = " ".join(names_)
+        scope.fail("VC202", message, "per_image", help=f"type the input as `packed({columns}) {x.axes[-1]}`")
+    scope.bound |= set(names_)
+    return x.with_tokens(Axis((replace(group, packed=False),)))
+
+
+def all_images(x: TensorType, scope: Scope) -> TensorType:
+    """What comes back: the rows of all images after one another."""
+    if x.is_map or len(x.axes) != 2:
+        message = f"`per_image` joins rows `n c`, but one image gives `{x}`"
+        scope.fail("VC205", message, "per_image", help="end the chain with tokens `n c`")
+    group = x.tokens.group
+    factors = group.factors if group is not None else (x.tokens.size,)
+    return x.with_tokens(Axis((Group(factors, packed=True),)))
 
 
 def _order(chain: Chain, scope: Scope, registered: list[Member], faults: Faults) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from vla_compose.types.dim import Dim
-from vla_compose.types.tensor import Axis, Group, TensorType
+from vla_compose.types.tensor import Axis, Group, TensorType, same_order
 
 
 def join(
@@ -51,3 +51,46 @@ def join(
     if (then.each is None) != (otherwise.each is None):
         return None, []
     return replace(then, axes=tuple(axes), each=each), notes
+
+
+def combine(how: str, parts: list[TensorType], values: Mapping[str, int]) -> tuple[TensorType | None, str]:
+    """Several edges as one: `channels` side by side, `tokens` after one another, or `add`.
+
+    Returns:
+        The type, or `None` and what does not fit.
+    """
+    first = parts[0]
+    if first.each is not None and len(parts) == 1:
+        return _layers(how, first)
+    if any(part.each is not None for part in parts):
+        return None, "one of them is a list"
+    joined = {"channels": len(first.axes) + first.channel, "tokens": len(first.axes) - 2, "add": -1}[how]
+    for part in parts[1:]:
+        if len(part.axes) != len(first.axes) or part.channel != first.channel:
+            return None, f"`{first}` and `{part}` have other axes"
+        for at, (left, right) in enumerate(zip(first.axes, part.axes, strict=True)):
+            one, other = _resolved(left, values), _resolved(right, values)
+            if at == joined:
+                continue
+            if one.size != other.size:
+                return None, f"`{left}` is not `{right}`"
+            if not same_order(one, other):
+                return None, f"`{left}` and `{right}` have the same size but another order"
+    if how == "add":
+        return first, ""
+    axis = Axis(tuple(segment for part in parts for segment in part.axes[joined].segments))
+    return replace(first, axes=(*first.axes[:joined], axis, *first.axes[joined + 1 :])), ""
+
+
+def _layers(how: str, x: TensorType) -> tuple[TensorType | None, str]:
+    """A list of tensors joined by channels: layer after layer."""
+    group = x.axes[x.channel].group
+    if how != "channels" or group is None or x.each is None:
+        return None, "a list is joined by channels"
+    axes = list(x.axes)
+    axes[x.channel] = Axis((Group((x.each, *group.factors)),))
+    return replace(x, axes=tuple(axes), each=None), ""
+
+
+def _resolved(axis: Axis, values: Mapping[str, int]) -> Axis:
+    return TensorType((axis,)).substitute(values).axes[0]

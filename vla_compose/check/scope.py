@@ -221,7 +221,7 @@ class Scope:
             self._register(node.members)
             node.flops = primitive.flops(x, node.after, self).substitute(self.values)
             if node.after.width != x.width:
-                self.width_origin = (step.path, f"{node.after.width} channels from here")
+                self.width_origin = (step.path, f"{node.after.width.substitute(self.values)} channels from here")
             body.append(node)
             x = node.after
             self.path = outer

@@ -10,7 +10,7 @@ import typer
 
 from vla_compose.cli import build, eject, explain, new, schema, show, validate
 from vla_compose.cli import list as list_
-from vla_compose.cli.console import FINDINGS, FAILURE, complain, examples, lenient, report
+from vla_compose.cli.console import FAILURE, FINDINGS, complain, examples, lenient, report
 from vla_compose.diagnostics import SpecError, VlaComposeError
 
 app = typer.Typer(
@@ -22,17 +22,35 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-for name, command in (
-    ("list", list_.command),
-    ("show", show.command),
-    ("validate", validate.command),
-    ("build", build.command),
-    ("eject", eject.command),
-    ("new", new.command),
-    ("schema", schema.command),
-    ("explain", explain.command),
-):
-    app.command(name, no_args_is_help=name in ("validate", "show", "build", "eject", "new", "explain"))(command)
+COMMANDS = {
+    "list": list_,
+    "show": show,
+    "validate": validate,
+    "build": build,
+    "eject": eject,
+    "new": new,
+    "schema": schema,
+    "explain": explain,
+}
+for name, module in COMMANDS.items():
+    app.command(name, help=module.HELP, no_args_is_help=name not in ("list", "schema"))(module.command)
+
+HELP = f"""Vision-language adapters as short YAML specs.
+
+They are checked without torch, and compiled to exact PyTorch modules.
+
+{
+    examples(
+        "vla-compose list",
+        "vla-compose show qwen2-vl --variant 7b",
+        "vla-compose new my-adapter --from qwen2-vl",
+        "vla-compose validate my-adapter.yaml",
+        "vla-compose eject my-adapter.yaml -o adapter.py",
+    )
+}
+
+Exit codes: 0 clean, 1 mistakes in a spec, 2 a wrong command line or an internal error.
+"""
 
 
 def _version(wanted: bool) -> None:
@@ -43,17 +61,7 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback(
-    help="Vision-language adapters as short YAML specs: checked without torch, compiled to exact PyTorch modules.\n\n"
-    + examples(
-        "vla-compose list",
-        "vla-compose show qwen2-vl --variant 7b",
-        "vla-compose new my-adapter --from qwen2-vl",
-        "vla-compose validate my-adapter.yaml",
-        "vla-compose eject my-adapter.yaml -o adapter.py",
-    )
-    + "\n\nExit codes: 0 clean, 1 mistakes in a spec, 2 a wrong command line or an internal error."
-)
+@app.callback(help=HELP)
 def _options(
     version: Annotated[
         bool, typer.Option("--version", help="Print the version and exit.", callback=_version, is_eager=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from enum import Enum
+from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -18,12 +18,27 @@ if TYPE_CHECKING:
     from vla_compose.report.table import Section
 
 
-class Dtype(str, Enum):
+class Dtype(StrEnum):
     """Floating-point types of parameters and features."""
 
     float32 = "float32"
     bfloat16 = "bfloat16"
     float16 = "float16"
+
+
+HELP = f"""Compile a spec and run it once.
+
+The module runs on random features; prints tokens in and out, parameters and memory. Needs torch. Sizes are
+small, or those of an image, which is resized to whole merge cells as image processors do.
+
+{
+    examples(
+        "vla-compose build qwen2-vl",
+        "vla-compose build qwen2-vl --variant 7b --dtype bfloat16",
+        "vla-compose build hunyuan-ocr --image-size 1280x720 --patch-size 16",
+    )
+}
+"""
 
 
 def command(
@@ -33,29 +48,20 @@ def command(
     device: Annotated[str, typer.Option(help="Where to run, such as cpu or cuda.")] = "cpu",
     dtype: Annotated[Dtype, typer.Option(help="Type of parameters and features.")] = Dtype.float32,
     image_size: Annotated[
-        str | None, typer.Option(metavar="WxH", help="Take as many features as an image of this size has patches.")
+        str | None,
+        typer.Option(metavar="WxH", help="Take as many features as an image of this size has patches."),
     ] = None,
-    patch_size: Annotated[int, typer.Option(min=1, max=1024, help="Side of a patch in pixels, with --image-size.")] = 14,
+    patch_size: Annotated[
+        int, typer.Option(min=1, max=1024, help="Side of a patch in pixels, with --image-size.")
+    ] = 14,
 ) -> None:
+    """Run `vla-compose build`."""
     from vla_compose.cli.documents import graph
     from vla_compose.report import table
 
     image = _image(image_size)
     sections = [_run(graph(spec, variant, dim), variant, device, dtype.value, image, patch_size)]
     show(lambda: table.render(sections), lambda: table.styled(sections))
-
-
-command.__doc__ = f"""Compile a spec and run the module once on random features. Needs torch.
-
-Prints tokens in and out, parameters and memory. Sizes are small, or those of an image, which is resized to whole merge
-cells as image processors do.
-
-{examples(
-    "vla-compose build qwen2-vl",
-    "vla-compose build qwen2-vl --variant 7b --dtype bfloat16",
-    "vla-compose build hunyuan-ocr --image-size 1280x720 --patch-size 16",
-)}
-"""
 
 
 def _image(text: str | None) -> tuple[int, int] | None:
@@ -66,7 +72,9 @@ def _image(text: str | None) -> tuple[int, int] | None:
     width, sign, height = text.lower().partition("x")
     sides = [int(side) for side in (width, height) if side.isascii() and side.isdigit() and len(side) <= 5]
     if not sign or len(sides) != 2 or min(sides) < 1:
-        raise BuildError(f"`--image-size {text}` is not WIDTHxHEIGHT in pixels, such as `--image-size 1280x720`")
+        raise BuildError(
+            f"`--image-size {text}` is not WIDTHxHEIGHT in pixels, such as `--image-size 1280x720`"
+        )
     return sides[0], sides[1]
 
 
@@ -100,7 +108,10 @@ def _run(
         raise BuildError(f"torch cannot run it in {dtype} on {device}: {reason}") from None
     results = result if isinstance(result, tuple) else (result,)
     facts += [(f"in {name}", _described(value)) for name, value in arguments.items()]
-    facts += [(f"out {output.name}", _described(value)) for (output, _), value in zip(graph.outputs, results, strict=True)]
+    facts += [
+        (f"out {output.name}", _described(value))
+        for (output, _), value in zip(graph.outputs, results, strict=True)
+    ]
     count = sum(parameter.numel() for parameter in module.parameters())
     size = sum(value.numel() * value.element_size() for value in (*module.parameters(), *module.buffers()))
     facts += [("parameters", f"{count:,}"), ("memory", f"{formula.memory(size)} of weights")]
@@ -147,7 +158,7 @@ def _described(value: Any) -> str:
     if isinstance(value, list):
         return f"{len(value)} x {_described(value[0])}" if value else "no tensors"
     if not hasattr(value, "shape"):
-        return " ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+        return " ".join(map(str, value)) if isinstance(value, tuple) else str(value).lower()
     if not value.is_floating_point():
         return str(value.tolist())
     tokens = value.numel() // value.shape[-1]

@@ -23,16 +23,22 @@ from vla_compose.spec.reader import Document, read_file, read_text
 
 STDIN = "<stdin>"
 
-SpecArgument = Annotated[str, typer.Argument(metavar="SPEC", help="The name of a shipped spec, or a YAML file.")]
+SpecArgument = Annotated[
+    str, typer.Argument(metavar="SPEC", help="The name of a shipped spec, or a YAML file.")
+]
 VariantOption = Annotated[
-    str | None, typer.Option("--variant", metavar="NAME", help="One of the released sizes that the spec lists.")
+    str | None,
+    typer.Option("--variant", metavar="NAME", help="One of the released sizes that the spec lists."),
 ]
 DimOption = Annotated[
     list[str] | None,
-    typer.Option("--dim", metavar="NAME=N", help="Replace a dim, after the variant's. Can be given several times."),
+    typer.Option(
+        "--dim", metavar="NAME=N", help="Replace a dim, after the variant's. Can be given several times."
+    ),
 ]
 OutputOption = Annotated[
-    str | None, typer.Option("-o", "--output", metavar="FILE", help="Write to this file instead of the terminal.")
+    str | None,
+    typer.Option("-o", "--output", metavar="FILE", help="Write to this file instead of the terminal."),
 ]
 ForceOption = Annotated[bool, typer.Option("--force", help="Replace the file if it is there already.")]
 
@@ -76,8 +82,8 @@ def sources_of(found: Iterable[Diagnostic]) -> Sources:
 
 def source(file: str) -> str | None:
     """The text of a file, with a sign for each byte that is not UTF-8; `None` if it cannot be read."""
-    from vla_compose.spec.limits import read_bytes
     from vla_compose.spec.codes import Refused
+    from vla_compose.spec.limits import read_bytes
 
     if file in _piped:
         return _piped[file]

@@ -12,19 +12,23 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
 
-def command(
-    topic: Annotated[
-        str, typer.Argument(metavar="CODE|PRIMITIVE", help="A code such as VC201, or a primitive such as norm.")
-    ],
-) -> None:
-    text = page(topic)
-    show(lambda: text, lambda: _markdown(text))
+HELP = f"""Explain a diagnostic or a primitive.
 
-
-command.__doc__ = f"""Explain a diagnostic (what it means, a bad spec, the good one) or a primitive (what it does, its fields).
+Of a diagnostic: what it means, a wrong spec and the right one. Of a primitive: what it does, and its fields.
 
 {examples("vla-compose explain VC201", "vla-compose explain spatial_merge")}
 """
+
+
+def command(
+    topic: Annotated[
+        str,
+        typer.Argument(metavar="CODE|PRIMITIVE", help="A code such as VC201, or a primitive such as norm."),
+    ],
+) -> None:
+    """Run `vla-compose explain`."""
+    text = page(topic)
+    show(lambda: text, lambda: _markdown(text))
 
 
 def page(topic: str) -> str:

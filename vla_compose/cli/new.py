@@ -14,14 +14,28 @@ if TYPE_CHECKING:
     from vla_compose.spec.reader import Document
 
 
+HELP = f"""Start a spec of your own.
+
+It is a copy of a spec that works, valid as written: change it line by line.
+
+{examples("vla-compose new my-adapter --from qwen2-vl", "vla-compose new mine --from qwen3-vl -o specs/mine.yaml")}
+"""
+
+
 def command(
     name: Annotated[str, typer.Argument(metavar="NAME", help="The name of the new spec.")],
-    origin: Annotated[str, typer.Option("--from", metavar="SPEC", help="The spec to start from: see `vla-compose list`.")],
+    origin: Annotated[
+        str, typer.Option("--from", metavar="SPEC", help="The spec to start from: see `vla-compose list`.")
+    ],
     output: Annotated[
-        str | None, typer.Option("-o", "--output", metavar="FILE", help="The file to write; - prints.  [default: NAME.yaml]")
+        str | None,
+        typer.Option(
+            "-o", "--output", metavar="FILE", help="The file to write; - prints.  [default: NAME.yaml]"
+        ),
     ] = None,
     force: ForceOption = False,
 ) -> None:
+    """Run `vla-compose new`."""
     from vla_compose.cli.documents import document
     from vla_compose.cli.output import deliver
 
@@ -30,12 +44,6 @@ def command(
     deliver(text, file, force=force)
     if file != "-":
         print(f"look at it with `vla-compose show {file}`", file=sys.stderr)
-
-
-command.__doc__ = f"""Start a spec of your own from a shipped one. It is valid as written: change it line by line.
-
-{examples("vla-compose new my-adapter --from qwen2-vl", "vla-compose new my-adapter --from qwen3-vl -o specs/mine.yaml")}
-"""
 
 
 def renamed(document: Document, name: str, origin: str) -> str:
@@ -56,7 +64,9 @@ def renamed(document: Document, name: str, origin: str) -> str:
     span = document.value_span(("name",))
     line = lines[span.line - 1]
     lines[span.line - 1] = f"{line[: span.column - 1]}{name}{line[span.end_column - 1 :]}"
-    comment = f"# Started from the spec `{printable(origin)}`. Change what you like, then run `vla-compose validate`.\n"
+    comment = (
+        f"# Started from `{printable(origin)}`. Change what you like, then run `vla-compose validate`.\n"
+    )
     lines.insert(1 if lines[0].startswith("# yaml-language-server:") else 0, comment)
     text = "".join(lines)
     try:
@@ -64,7 +74,9 @@ def renamed(document: Document, name: str, origin: str) -> str:
     except SpecError as error:
         found = list(error.diagnostics)
     if any(place.span is not None and place.span.line == span.line + 1 for place in found):
-        raise BuildError(f"`{name}` is no name for a spec: use lower-case letters, digits, `-` and `.`, as in `my-adapter`")
+        raise BuildError(
+            f"`{name}` is no name for a spec: use lower-case letters, digits, `-` and `.`, as in `my-adapter`"
+        )
     if found:
         raise SpecError(found)
     return text

@@ -1,4 +1,4 @@
-"""Numbers for run-time sizes, so that a module can be run once: an image's grid, or something small that fits."""
+"""Numbers for run-time sizes, so that a module can be run once: those of an image, or small ones."""
 
 from __future__ import annotations
 
@@ -55,11 +55,15 @@ def grid_sizes(graph: Graph, grid: tuple[int, int]) -> Sizes:
         BuildError: an input cannot hold such a grid.
     """
     sizes = _batch(graph)
-    for type_ in _types(graph):
-        for name, value in _laid_out(type_, grid):
-            if sizes.setdefault(name, value) != value:
-                rows, columns = grid
-                raise BuildError(f"`{type_}` is no grid of {rows} x {columns} patches: try an image with equal sides")
+    rows, columns = grid
+    told = [pair for names in _grids(graph) for pair in zip(names[-2:], grid, strict=True)]
+    # Inputs without a known number of channels are no features: masks, for example.
+    features = [type_ for type_ in _types(graph) if type_.width.constant is not None]
+    for name, value in [*told, *(pair for type_ in features for pair in _laid_out(type_, grid))]:
+        if sizes.setdefault(name, value) != value:
+            raise BuildError(
+                f"{rows} x {columns} patches do not fit the inputs: try an image with equal sides"
+            )
     for name in _symbols(graph):
         sizes.setdefault(name, SMALL)
     broken = next((r for r in _requirements(graph) if not _holds(r, sizes)), None)
@@ -79,7 +83,9 @@ def _types(graph: Graph) -> list[TensorType]:
 def _symbols(graph: Graph) -> list[str]:
     """Every size that is not known before run time, in order of appearance."""
     found = [name for type_ in _types(graph) for name in type_.symbols()]
-    found += [name for type_ in _types(graph) if type_.each is not None for name in sorted(type_.each.symbols())]
+    found += [
+        name for type_ in _types(graph) if type_.each is not None for name in sorted(type_.each.symbols())
+    ]
     for value in graph.spec.inputs.values():
         if isinstance(value, SizesInput | GridInput):
             found += value.names
@@ -87,9 +93,17 @@ def _symbols(graph: Graph) -> list[str]:
 
 
 def _batch(graph: Graph) -> Sizes:
-    """One image a batch: the leading axes of tokens and maps."""
+    """One image of one frame: the leading axes of tokens and maps, and what a grid has before its sides."""
     lead = [type_.axes[0].size.symbol for type_ in _types(graph) if len(type_.axes) >= 3]
-    return {name: 1 for name in lead if name is not None}
+    frames = [name for names in _grids(graph) for name in names[:-2]]
+    return {name: 1 for name in (*lead, *frames) if name is not None}
+
+
+def _grids(graph: Graph) -> list[list[str]]:
+    """The names of inputs that tell rows and columns of features, such as `t h w`."""
+    used = {name for type_ in _types(graph) for name in type_.symbols()}
+    told = [value.names for value in graph.spec.inputs.values() if isinstance(value, SizesInput | GridInput)]
+    return [names for names in told if len(names) >= 2 and used >= set(names)]
 
 
 def _requirements(graph: Graph) -> list[Requirement]:
@@ -103,7 +117,11 @@ def _holds(requirement: Requirement, sizes: Mapping[str, int]) -> bool:
 
 def _group(type_: TensorType) -> Group | None:
     """The part of the token axis that holds patches."""
-    groups = [group for group in type_.axes[-2].segments if group.size.constant is None] if len(type_.axes) > 1 else []
+    groups = (
+        [group for group in type_.axes[-2].segments if group.size.constant is None]
+        if len(type_.axes) > 1
+        else []
+    )
     return groups[0] if groups else None
 
 
@@ -118,13 +136,13 @@ def _block(type_: TensorType) -> int:
 
 def _laid_out(type_: TensorType, grid: tuple[int, int]) -> Iterator[tuple[str, int]]:
     """What the symbols of a type are when one image of that grid flows in."""
-    rows, columns = grid
     if type_.is_map:
         yield from _bound((type_.axes[-2].size, type_.axes[-1].size), grid)
         return
     group, side = _group(type_), _block(type_)
     if group is None:
         return
+    rows, columns = grid
     if len(group.factors) == 1:
         yield from _bound(group.factors, (rows * columns,))
     elif side > 1:
@@ -138,5 +156,3 @@ def _bound(factors: tuple[Dim, ...], values: tuple[int, ...]) -> Iterator[tuple[
     for factor, value in zip(factors, values, strict=True):
         if factor.symbol is not None:
             yield factor.symbol, value
-
-

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
-from enum import Enum
+from enum import StrEnum
 from typing import Annotated
 
 import typer
@@ -14,7 +14,7 @@ from vla_compose.cli.console import FINDINGS, examples, show_diagnostics
 from vla_compose.diagnostics import BuildError, Diagnostic, SpecError
 
 
-class Format(str, Enum):
+class Format(StrEnum):
     """The formats of `vla_compose.report.FORMATS`."""
 
     text = "text"
@@ -22,13 +22,36 @@ class Format(str, Enum):
     json = "json"
 
 
+HELP = f"""Find every mistake in specs.
+
+They are checked at their own dims and at those of every variant. Needs no torch.
+
+Folders are searched for *.yaml and *.yml, except in hidden files and folders.
+
+{
+    examples(
+        "vla-compose validate specs/",
+        "vla-compose validate my.yaml --output-format concise",
+        "cat my.yaml | vla-compose validate -",
+    )
+}
+
+Exit codes: 0 all are valid, 1 mistakes were found, 2 the command line is wrong.
+"""
+
+
 def command(
     specs: Annotated[
         list[str],
-        typer.Argument(metavar="SPEC", help="YAML files, folders of them, names of shipped specs, or - for stdin."),
+        typer.Argument(
+            metavar="SPEC", help="YAML files, folders of them, names of shipped specs, or - for stdin."
+        ),
     ],
-    output_format: Annotated[Format, typer.Option(help="For people, for editors and grep, or for programs.")] = Format.text,
+    output_format: Annotated[
+        Format, typer.Option(help="For people, for editors and grep, or for programs.")
+    ] = Format.text,
 ) -> None:
+    """Run `vla-compose validate`."""
     from vla_compose.cli.documents import sources_of
     from vla_compose.report import render
 
@@ -47,20 +70,6 @@ def command(
         print(f"{len(found)} {'mistake' if len(found) == 1 else 'mistakes'} in {of}")
     if wrong:
         raise typer.Exit(FINDINGS)
-
-
-command.__doc__ = f"""Find every mistake in specs, at their own dims and at those of every variant. Needs no torch.
-
-Folders are searched for *.yaml and *.yml, except in hidden files and folders.
-
-{examples(
-    "vla-compose validate specs/",
-    "vla-compose validate my.yaml --output-format concise",
-    "cat my.yaml | vla-compose validate -",
-)}
-
-Exit codes: 0 all are valid, 1 mistakes were found, 2 the command line is wrong.
-"""
 
 
 def _expanded(name: str) -> Iterator[str]:

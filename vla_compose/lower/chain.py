@@ -47,9 +47,10 @@ def variable(graph: Graph, name: str) -> str:
 def source_variable(graph: Graph, chain_name: str) -> str:
     """The variable that a chain starts from."""
     source = graph.spec.chains[chain_name].source
-    if not isinstance(source, Choice):
+    if isinstance(source, str):
         return variable(graph, source)
-    return "chosen" if chain_name == ROOT else f"{variable(graph, chain_name)}_source"
+    word = "chosen" if isinstance(source, Choice) else "joined"
+    return word if chain_name == ROOT else f"{variable(graph, chain_name)}_{word}"
 
 
 def lower_chain(graph: Graph, checked: CheckedChain) -> LoweredChain:
@@ -68,11 +69,15 @@ def lower_chain(graph: Graph, checked: CheckedChain) -> LoweredChain:
     guards = Guards(graph.values)
     for name in told:
         guards.told(sizes_of(graph, name))
-    if not chain.inline:
+    if chain.per_image is not None:
+        guards.told(_per_image(graph))
+    elif not chain.inline:
         guards.tensor(code.target, Edge(one(checked.before)))
         if not from_input:
             guards.wrong.clear()
-    passed = sorted(wanted - guards.sources.keys() - _per_image(graph))
+    grid = graph.spec.inputs.get(chain.per_image or "")
+    columns = grid.names if isinstance(grid, GridInput) else []
+    passed = columns or sorted(wanted - guards.sources.keys() - _per_image(graph))
     if not chain.inline:
         guards.told(passed)
         for requirement in checked.requirements:

@@ -134,7 +134,7 @@ def quoted(text: str) -> str:
 
 
 def _wrap(source: str) -> str:
-    whole = source.startswith("int(") and source.endswith(")")
+    whole = source.startswith(("int(", "(")) and source.endswith(")")
     return f"({source})" if " " in source and not whole else source
 
 

@@ -27,7 +27,7 @@ def statements(lines: Sequence[tuple[str, str]], depth: int) -> list[str]:
 
 def wrapped(line: str) -> list[str]:
     """A statement that is too long: one part a line, for a call, a message or a comprehension."""
-    if len(line) <= WIDTH:
+    if len(line) <= WIDTH or line.endswith(":"):
         return [line]
     pad = line[: len(line) - len(line.lstrip())]
     opening = min(at for at in (line.find("("), line.find("[")) if at >= 0)
@@ -40,11 +40,11 @@ def wrapped(line: str) -> list[str]:
 
 
 def condition(parts: Sequence[str], depth: int, guard: str = "") -> list[str]:
-    """`if a or b:`, over several lines when it is long."""
+    """`if a or b:`, over several lines when it is long; it will stand two levels deeper."""
     pad = INDENT * depth
     inner = " or ".join(parts)
     short = f"{pad}if {guard} and ({inner}):" if guard else f"{pad}if {inner}:"
-    if len(short) <= WIDTH:
+    if len(short) <= WIDTH - 2 * len(INDENT):
         return [short]
     body = [f"{pad}{INDENT}{'or ' if at else ''}{part}" for at, part in enumerate(parts)]
     if guard:

@@ -7,13 +7,14 @@ from collections.abc import Iterable, Sequence
 from vla_compose.check.graph import Edge, Graph
 from vla_compose.lower.chain import LoweredChain, lower_chain, one, ordered, sizes_of, source_variable, variable
 from vla_compose.lower.classes import Statements, arguments, bind, checks, class_text, grid_rows, shown, unpack
+from vla_compose.lower.code import spaced
 from vla_compose.lower.guards import Guards
 from vla_compose.lower.layout import INDENT
 from vla_compose.lower.members import constructor
 from vla_compose.lower.names import chain_class, class_name
 from vla_compose.lower.pieces import piece
 from vla_compose.spec.inputs import GridInput
-from vla_compose.spec.model import Choice, Origin, names
+from vla_compose.spec.model import Choice, Combine, Origin, names
 
 
 def source(graph: Graph) -> str:
@@ -85,8 +86,8 @@ def _main_class(graph: Graph, chains: Sequence[LoweredChain]) -> str:
     body, results = _Wiring(graph, chains).write()
     inline = [lowered for lowered in chains if lowered.inline]
     sizes = {name for c in chains for name in c.passed} | {name for c in inline for name in c.code.sizes}
-    grids = {name for c in chains for name in c.side if isinstance(graph.spec.inputs.get(name), GridInput)}
-    needed = [n for n, v in graph.spec.inputs.items() if not isinstance(v, GridInput) or (n in grids and inline)]
+    grids = {name for c in inline for name in c.side} | {c.checked.chain.per_image for c in chains}
+    needed = [n for n, v in graph.spec.inputs.items() if not isinstance(v, GridInput) or n in grids]
     kinds = ["list[Tensor]" if edge.each is not None else "Tensor" for _, edge in graph.outputs]
     inputs = ", ".join(f"{name}: {shown(edge, graph)}" for name, edge in graph.inputs.items())
     outputs = ", ".join(f"{output.name}: {shown(edge, graph)}" for output, edge in graph.outputs)
@@ -108,7 +109,8 @@ def _guards(graph: Graph, chains: Sequence[LoweredChain]) -> Guards:
         if isinstance(value, GridInput):
             guards.grids[grid_rows(name)] = value.names
     inline = [lowered for lowered in chains if lowered.inline]
-    read = {name for c in inline for name in (*names(c.checked.chain.source), *c.side, *c.checked.inputs)}
+    shared = [c for c in chains if c.inline or c.checked.chain.per_image or isinstance(c.checked.chain.source, Combine)]
+    read = {name for c in shared for name in (*names(c.checked.chain.source), *c.side, *c.checked.inputs)}
     for name, edge in graph.inputs.items():
         if edge.each is not None:
             guards.list(name, edge, graph.inputs)
@@ -135,8 +137,12 @@ class _Wiring:
         for name in self._always(origins):
             body += self._chain(name)
         results = []
-        for output, _ in self.graph.outputs:
-            if isinstance(output.source, Choice):
+        for output, edge in self.graph.outputs:
+            if isinstance(output.source, Combine):
+                result = f"{output.name}_joined"
+                body += self._combine(output.source, result, edge)
+                results.append(result)
+            elif isinstance(output.source, Choice):
                 result = f"{output.name}_out" if output.name in self.graph.spec.inputs else output.name
                 body += self._choice(output.source, result)
                 results.append(result)
@@ -149,6 +155,10 @@ class _Wiring:
         wanted: list[str] = []
 
         def need(origin: Origin) -> None:
+            if isinstance(origin, Combine):
+                for part in origin.parts:
+                    need(part)
+                return
             if isinstance(origin, Choice) or origin not in self.chains:
                 return
             for name in (origin, *self.chains[origin].side):
@@ -183,9 +193,11 @@ class _Wiring:
         body: Statements = []
         if isinstance(source_, Choice):
             body += self._choice(source_, source_variable(self.graph, name))
+        elif isinstance(source_, Combine):
+            body += self._combine(source_, source_variable(self.graph, name), lowered.checked.before)
         if lowered.inline:
             return [*body, *lowered.code.lines]
-        return [*body, (self._call(lowered, variable(self.graph, name)), shown(lowered.checked.after, self.graph))]
+        return [*body, *self._call(lowered, variable(self.graph, name))]
 
     def _choice(self, choice: Choice, result: str) -> Statements:
         body: Statements = []
@@ -198,20 +210,39 @@ class _Wiring:
                 body += [(INDENT + line, comment) for line, comment in lowered.code.lines]
                 body.append((f"{INDENT}{result} = {lowered.code.x}", ""))
             else:
-                body.append((INDENT + self._call(lowered, result), shown(lowered.checked.after, self.graph)))
+                body += [(INDENT + line, comment) for line, comment in self._call(lowered, result)]
         return body
+
+    def _combine(self, origin: Combine, result: str, edge: Edge) -> Statements:
+        parts = [self._result(name) for name in origin.parts]
+        if origin.how == "add":
+            return [(f"{result} = {' + '.join(parts)}", shown(edge, self.graph))]
+        axis = len(edge.type.axes) - 2 if origin.how == "tokens" else len(edge.type.axes) + edge.type.channel
+        dim = -1 if axis == len(edge.type.axes) - 1 else axis
+        listed = self.graph.inputs[parts[0]].each if parts[0] in self.graph.inputs else None
+        given = parts[0] if listed is not None and len(parts) == 1 else f"[{', '.join(parts)}]"
+        return [(f"{result} = torch.cat({given}, dim={dim})", shown(edge, self.graph))]
 
     def _result(self, name: str) -> str:
         lowered = self.chains.get(name)
         return lowered.code.x if lowered is not None and lowered.inline else variable(self.graph, name)
 
-    def _call(self, lowered: LoweredChain, result: str) -> str:
+    def _call(self, lowered: LoweredChain, result: str) -> Statements:
+        after = shown(lowered.checked.after, self.graph)
         chain = lowered.checked.chain
-        from_ = source_variable(self.graph, chain.name) if isinstance(chain.source, Choice) else self._result(chain.source)
+        from_ = self._result(chain.source) if isinstance(chain.source, str) else source_variable(self.graph, chain.name)
         side = [self._result(name) for name in lowered.side if name != chain.source]
         more = "".join(f", {argument}" for argument in [*side, *lowered.passed])
+        if chain.per_image is not None:
+            rows, columns = grid_rows(chain.per_image), ", ".join(lowered.passed)
+            size = lowered.checked.before.type.tokens.size.substitute(self.graph.values)
+            each = f"self.{chain.name}(image{more}) for image, ({columns}) in zip({result}, {rows})"
+            return [
+                (f"{result} = {from_}.split([{spaced(size)} for {columns} in {rows}])", ""),
+                (f"{result} = torch.cat([{each}])", after),
+            ]
         if chain.each:
-            return f"{result} = [layer(tensor{more}) for layer, tensor in zip(self.{chain.name}, {from_})]"
-        return f"{result} = self.{chain.name}({from_}{more})"
+            return [(f"{result} = [layer(tensor{more}) for layer, tensor in zip(self.{chain.name}, {from_})]", after)]
+        return [(f"{result} = self.{chain.name}({from_}{more})", after)]
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 from pydantic import Field, model_validator
 
 from vla_compose.primitives.base import Node, Primitive
-from vla_compose.primitives.fields import Size, _fault
+from vla_compose.primitives.fields import Size, fault
 from vla_compose.types.dim import Dim
 from vla_compose.types.tensor import Axis, Group, TensorType
 
@@ -32,7 +32,7 @@ class Drop(Primitive):
     @model_validator(mode="after")
     def _something(self) -> Drop:
         if self.first == 0 and self.last == 0:
-            raise _fault("value", "give `first` or `last`")
+            raise fault("value", "give `first` or `last`")
         return self
 
     def infer(self, x: TensorType, scope: Scope) -> TensorType:

@@ -42,36 +42,37 @@ class Model(BaseModel):
     )
 
 
-def _fault(code: str, message: str, **context: Any) -> PydanticCustomError:
+def fault(code: str, message: str, **context: Any) -> PydanticCustomError:
+    """An error of a field, of one of the kinds that `vla_compose.spec.faults` knows."""
     return PydanticCustomError(code, "{message}", {"message": message, **context})  # type: ignore[arg-type]
 
 
 def check_name(value: object) -> str:
     """A state-dict path: identifiers joined by dots; numbers are allowed after the first."""
     if not isinstance(value, str):
-        raise _fault("name", "a name was expected")
+        raise fault("name", "a name was expected")
     if not _NAME.match(value):
-        raise _fault("name", f"`{ascii(value)[1:-1]}` is not a name: letters, digits and `_`, parts joined by dots")
+        raise fault("name", f"`{ascii(value)[1:-1]}` is not a name: letters, digits and `_`, parts joined by dots")
     for part in value.split("."):
         if keyword.iskeyword(part):
-            raise _fault("reserved", f"`{part}` is a Python keyword")
+            raise fault("reserved", f"`{part}` is a Python keyword")
         if part in RESERVED or part.startswith("__"):
-            raise _fault("reserved", f"`{part}` is taken by torch.nn.Module")
+            raise fault("reserved", f"`{part}` is taken by torch.nn.Module")
     return value
 
 
 def check_size(value: object) -> Dim:
     """An integer, or an expression over dims."""
     if isinstance(value, bool) or not isinstance(value, int | str):
-        raise _fault("size", "a number or an expression over dims was expected")
+        raise fault("size", "a number or an expression over dims was expected")
     if isinstance(value, int):
         if abs(value) > 2**53:
-            raise _fault("size", "the number is larger than 2^53")
+            raise fault("size", "the number is larger than 2^53")
         return Dim.of(value)
     try:
         return parse_expression(value)
     except ExpressionError as error:
-        raise _fault("expression", str(error), at=error.at) from None
+        raise fault("expression", str(error), at=error.at) from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +94,7 @@ def check_condition(value: object) -> Condition:
             left, found, right = value.partition(operator)
             if found:
                 return Condition(check_size(left), check_size(right), operator == "==")
-    raise _fault("expression", "a condition was expected, such as `vision != text`")
+    raise fault("expression", "a condition was expected, such as `vision != text`")
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,10 +113,10 @@ def check_std(value: object) -> Std:
     if isinstance(value, float) or (isinstance(value, int) and not isinstance(value, bool)):
         if 0 < value <= 100:
             return Std(float(value))
-        raise _fault("value", "a standard deviation between 0 and 100 was expected")
+        raise fault("value", "a standard deviation between 0 and 100 was expected")
     if isinstance(value, str) and value.replace(" ", "").endswith("^-0.5"):
         return Std(None, check_size(value[: value.rindex("^")]))
-    raise _fault("value", "a standard deviation was expected, such as `0.02` or `text^-0.5`")
+    raise fault("value", "a standard deviation was expected, such as `0.02` or `text^-0.5`")
 
 
 def _plain(check: Any) -> GetPydanticSchema:

@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from vla_compose.primitives.activation import MODULES, Function, activation_call
 from vla_compose.primitives.base import Member, Node, Primitive, module, rows
-from vla_compose.primitives.fields import Flag, Init, Name, Size, _fault
+from vla_compose.primitives.fields import Flag, Init, Name, Size, fault
 from vla_compose.primitives.linear import init_lines, linear_call, linear_member
 from vla_compose.types.dim import Dim
 from vla_compose.types.tensor import TensorType
@@ -43,9 +43,9 @@ class Mlp(Primitive):
     @model_validator(mode="after")
     def _one_way_of_naming(self) -> Mlp:
         if (self.name is None) == (self.names_ is None):
-            raise _fault("value", "give either `name` or `names`")
+            raise fault("value", "give either `name` or `names`")
         if self.name is not None and self.activation not in MODULES:
-            raise _fault("value", f"`{self.activation}` is no torch module: give `names` in place of `name`")
+            raise fault("value", f"`{self.activation}` is no torch module: give `names` in place of `name`")
         return self
 
     def infer(self, x: TensorType, scope: Scope) -> TensorType:

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from vla_compose.primitives.base import Node, Primitive
 from vla_compose.primitives.fields import Steps
+from vla_compose.types.dim import Dim
 from vla_compose.types.tensor import TensorType, same_order
 
 if TYPE_CHECKING:
@@ -42,6 +43,12 @@ class Residual(Primitive):
             message = f"`residual` cannot add `{y}` to `{x}`: same shape, other order"
             scope.fail("VC202", message, help="reorder the tokens before the addition")
         return x
+
+    def flops(self, x: TensorType, y: TensorType, scope: Scope) -> Dim:
+        total = Dim.of(0)
+        for node in scope.node.body:
+            total = total + node.flops
+        return total
 
     def lower(self, node: Node, code: Code) -> None:
         kept = code.let("residual", code.x)

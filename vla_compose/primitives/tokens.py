@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 from pydantic import Field, model_validator
 
 from vla_compose.primitives.base import Member, Node, Primitive
-from vla_compose.primitives.fields import Init, Name, _fault
+from vla_compose.primitives.fields import Init, Name, fault
 from vla_compose.primitives.linear import std_value
 from vla_compose.types.dim import Dim
 from vla_compose.types.tensor import Axis, Group, TensorType
@@ -38,9 +38,9 @@ class Tokens(Primitive):
     @model_validator(mode="after")
     def _some_place(self) -> Tokens:
         if self.row_end is not None and (self.start is not None or self.end is not None):
-            raise _fault("value", "`row_end` stands alone: it belongs to a map, `start` and `end` to tokens")
+            raise fault("value", "`row_end` stands alone: it belongs to a map, `start` and `end` to tokens")
         if self.row_end is None and self.start is None and self.end is None:
-            raise _fault("value", "give `row_end`, `start` or `end`")
+            raise fault("value", "give `row_end`, `start` or `end`")
         return self
 
     def infer(self, x: TensorType, scope: Scope) -> TensorType:

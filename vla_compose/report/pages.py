@@ -49,7 +49,9 @@ def _kind(field: dict[str, Any], schema: dict[str, Any]) -> str:
     if kinds == {"number", "string"}:
         return "number or `size^-0.5`"
     if "anyOf" in field:
-        return " or ".join(dict.fromkeys(_kind(kind, schema) for kind in field["anyOf"] if kind.get("type") != "null"))
+        return " or ".join(
+            dict.fromkeys(_kind(kind, schema) for kind in field["anyOf"] if kind.get("type") != "null")
+        )
     if field.get("type") == "array":
         return f"list of {_kind(field['items'], schema)}"
     words = {"boolean": "`true` or `false`", "integer": "number", "number": "number", "string": "text"}

@@ -1,4 +1,4 @@
-"""What `show` and `list` print: tables, as aligned text for a pipe and with boxes and colour for a terminal."""
+"""What `show` and `list` print: tables, as aligned text in a pipe, with boxes and colour on a terminal."""
 
 from __future__ import annotations
 
@@ -83,7 +83,9 @@ def _inputs(graph: Graph) -> Iterator[Row]:
 
 def _chain(graph: Graph, checked: CheckedChain) -> Section:
     chain = checked.chain
-    title = f"steps, from {chain.source}" if chain.name == ROOT else f"chain {chain.name}, from {chain.source}"
+    title = (
+        f"steps, from {chain.source}" if chain.name == ROOT else f"chain {chain.name}, from {chain.source}"
+    )
     if chain.each:
         title += f": {checked.copies} copies, one for each tensor, with weights of their own"
     rows = [*_steps(graph, checked.nodes, 0), *(_unused(member) for member in checked.unused)]
@@ -116,7 +118,7 @@ def _outputs(graph: Graph) -> Section:
 def _total(graph: Graph) -> list[Row]:
     parameters = graph.parameters()
     half, full = formula.memory(2 * parameters), formula.memory(4 * parameters)
-    flops = [node.flops * checked.copies for checked in graph.chains for node in _all(checked.nodes)]
+    flops = [node.flops * checked.copies for checked in graph.chains for node in checked.nodes]
     packed = any(axis.packed for edge in graph.inputs.values() for axis in edge.type.axes)
     of = "of matrix products" + (", for each image" if packed else "")
     return [
@@ -132,12 +134,6 @@ def _source(graph: Graph, origin: Origin) -> Edge:
     while name not in graph.inputs:
         name = names(graph.chain(name).chain.source)[0]
     return graph.inputs[name]
-
-
-def _all(nodes: Sequence[Node]) -> Iterator[Node]:
-    for node in nodes:
-        yield node
-        yield from _all(node.body)
 
 
 def _parameters(found: Sequence[Member]) -> int:
@@ -169,7 +165,9 @@ def _grid(section: Section) -> RenderableType:
     from rich.text import Text
 
     framed = bool(section.header)
-    table = Table(box=box.ROUNDED if framed else None, show_header=framed, header_style="bold", border_style="dim")
+    table = Table(
+        box=box.ROUNDED if framed else None, show_header=framed, header_style="bold", border_style="dim"
+    )
     for at in range(len(section.rows[0]) if section.rows else 0):
         number = at in section.right
         table.add_column(

@@ -4,13 +4,15 @@
       --> my-adapter.yaml:8:36
        |
      5 |   x: (n merge merge) vision
-       |      ---------------------- vision channels here, set by input `x`
+       |      ---------------------- 1152 channels here, set by input `x`
     ...
      8 |   - linear: {name: linear_fc1, in: 4608, out: text}
        |                                    ^^^^ expected 4608, found 1152
        |
     help: put `- spatial_merge: {size: 2}` before this step (4 * 1152 = 4608)
     docs: https://vla-compose.github.io/errors/VC201/
+
+Nothing that a spec says reaches the terminal as a control character.
 """
 
 from __future__ import annotations
@@ -155,7 +157,7 @@ class _Excerpt:
         self.text = f"{self.before}{''.join(glyphs[first:last])}{after}".rstrip()
 
     def column(self, index: int) -> int:
-        """The column where a character starts; those cut off are at the edge, those past the end follow it."""
+        """The column where a character starts; what is cut off is at the edge, what is past the end follows."""
         beyond = max(0, index - (len(self.ends) - 1)) if self.last == len(self.ends) - 1 else 0
         index = min(max(index, self.first), self.last)
         return cells(self.before) + self.ends[index] - self.ends[self.first] + min(beyond, 1)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, StrictBool, StrictStr, WithJsonSchema
+from pydantic import Field, StrictBool, StrictStr, WithJsonSchema, model_validator
 
 from vla_compose.primitives.base import Path, Step
 from vla_compose.primitives.fields import STEPS_REF, Model, Name, Size
@@ -32,13 +32,37 @@ class ChoiceFields(Model):
     else_: StrictStr = Field(alias="else", description="the chain when it is not")
 
 
+class CombineFields(Model):
+    """Several inputs or chains as one: side by side, after one another, or added."""
+
+    concat: Annotated[list[StrictStr], Field(min_length=1, max_length=64)] | None = Field(
+        None, description="inputs or chains to join; one list input joins its tensors"
+    )
+    add: Annotated[list[StrictStr], Field(min_length=2, max_length=64)] | None = Field(
+        None, description="inputs or chains to add"
+    )
+    axis: Literal["channels", "tokens"] = Field("channels", description="where `concat` joins")
+
+    @model_validator(mode="after")
+    def _one_way(self) -> CombineFields:
+        if (self.concat is None) == (self.add is None):
+            raise fault("value", "give either `concat` or `add`")
+        return self
+
+
+OriginFields = StrictStr | ChoiceFields | CombineFields | None
+
+
 class ChainFields(Model):
     """A named run of steps; a submodule of that name."""
 
-    from_: StrictStr | ChoiceFields | None = Field(
-        None, alias="from", description="the input or chain that it starts from, or a choice by a flag"
+    from_: OriginFields = Field(
+        None, alias="from", description="the input or chain that it starts from, a choice by a flag, or several"
     )
     each: StrictBool = Field(False, description="one copy of the chain, with weights of its own, a tensor of the list")
+    per_image: StrictStr | None = Field(
+        None, description="grid input; the chain runs once for each image of a packed input"
+    )
     inline: StrictBool = Field(False, description="its members have no level of their own in the state dict")
     steps: Steps = Field(description="what happens to it, one primitive an entry")
     order: list[Name] = Field([], description="state-dict order of submodules, where it is not the order of steps")
@@ -55,8 +79,8 @@ class Sources(Model):
 class OutputFields(Model):
     """A tensor that `forward` returns."""
 
-    from_: StrictStr | ChoiceFields | None = Field(
-        None, alias="from", description="the chain that makes it, or a choice by a flag"
+    from_: OriginFields = Field(
+        None, alias="from", description="the chain that makes it, a choice by a flag, or several"
     )
     type: StrictStr | None = Field(None, description="asserted type, checked against the inferred one")
 
@@ -74,8 +98,8 @@ class SpecFields(Model):
     sources: Sources = Field(Sources(), description="paper and code, so that a reader can check the spec")
     dims: dict[str, Size] = Field({}, description="integers that are known when the module is built")
     inputs: dict[str, Any] = Field(description="what `forward` takes, by name and in order")
-    from_: StrictStr | ChoiceFields | None = Field(
-        None, alias="from", description="where top-level `steps` start: an input, a chain, or a choice by a flag"
+    from_: OriginFields = Field(
+        None, alias="from", description="where top-level `steps` start: an input, a chain, a choice, or several"
     )
     steps: Steps | None = Field(None, description="what happens to the input, one primitive an entry")
     chains: dict[str, Any] = Field({}, description="named runs of steps, each a submodule")
@@ -97,13 +121,26 @@ class Choice:
         return f"{self.then} if {self.flag} else {self.otherwise}"
 
 
-Origin = str | Choice
-"""Where a chain or an output starts: the name of an input or chain, or a choice of chains."""
+@dataclass(frozen=True, slots=True)
+class Combine:
+    """Several inputs or chains as one: `channels`, `tokens` or `add`."""
+
+    how: str
+    parts: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"{' + '.join(self.parts)}" if self.how == "add" else f"{', '.join(self.parts)} by {self.how}"
+
+
+Origin = str | Choice | Combine
+"""Where a chain or an output starts: the name of an input or chain, a choice of chains, or several together."""
 
 
 def names(origin: Origin) -> tuple[str, ...]:
     """The inputs or chains that an origin names."""
-    return (origin.then, origin.otherwise) if isinstance(origin, Choice) else (origin,)
+    if isinstance(origin, Choice):
+        return (origin.then, origin.otherwise)
+    return origin.parts if isinstance(origin, Combine) else (origin,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +150,7 @@ class Chain:
     name: str
     source: Origin
     each: bool
+    per_image: str | None
     inline: bool
     steps: tuple[Step, ...]
     order: tuple[str, ...]

@@ -18,7 +18,10 @@ from vla_compose.spec.model import (
     ChainFields,
     Choice,
     ChoiceFields,
+    Combine,
+    CombineFields,
     Origin,
+    OriginFields,
     Output,
     OutputFields,
     Spec,
@@ -124,13 +127,32 @@ def _chains(
         if parsed is not None:
             source = _source(parsed.from_, inputs, path, faults)
             steps = _steps(parsed.steps, (*path, "steps"), faults)
-            order, unused = tuple(parsed.order), parsed.unused
-            found[name] = Chain(name, source, parsed.each, parsed.inline, steps, order, unused, path)
+            if parsed.inline and (parsed.each or parsed.per_image):
+                message = f"chain `{name}` cannot be inline: it is called more than once"
+                faults.add("VC104", message, (*path, "inline"), help="leave out `inline`")
+            if parsed.per_image is not None and not isinstance(inputs.get(parsed.per_image), GridInput):
+                near = nearest(parsed.per_image, [n for n, v in inputs.items() if isinstance(v, GridInput)])
+                help = f"write `{near}`" if near else "add the input `grid_thw: {grid: t h w}`"
+                message = f"there is no grid input `{_safe(parsed.per_image)}`"
+                faults.add("VC303", message, (*path, "per_image"), help=help)
+            found[name] = Chain(
+                name,
+                source,
+                each=parsed.each,
+                per_image=parsed.per_image,
+                inline=parsed.inline,
+                steps=steps,
+                order=tuple(parsed.order),
+                unused=parsed.unused,
+                path=path,
+            )
     if "steps" in body:
         steps = _steps(body["steps"], ("steps",), faults)
         source = _source(fields.from_ if fields else None, inputs, (), faults)
         order, unused = (tuple(fields.order), fields.unused) if fields else ((), {})
-        found[ROOT] = Chain(ROOT, source, False, True, steps, order, unused, ())
+        found[ROOT] = Chain(
+            ROOT, source, each=False, per_image=None, inline=True, steps=steps, order=order, unused=unused, path=()
+        )
     elif not found and not faults.found:
         faults.add("VC102", "the spec needs `steps` or `chains`", (), help="add `steps:` and one primitive a line")
     for chain in found.values():
@@ -178,9 +200,11 @@ def _acyclic(chains: dict[str, Chain], faults: Faults) -> dict[str, Chain]:
     return chains
 
 
-def _source(given: str | ChoiceFields | None, inputs: Mapping[str, Input], path: Path, faults: Faults) -> Origin:
+def _source(given: OriginFields, inputs: Mapping[str, Input], path: Path, faults: Faults) -> Origin:
     if isinstance(given, ChoiceFields):
         return Choice(given.flag, given.then, given.else_)
+    if isinstance(given, CombineFields):
+        return Combine("add", tuple(given.add)) if given.add else Combine(given.axis, tuple(given.concat or ()))
     if given is not None:
         return given
     tensors = [name for name, value in inputs.items() if isinstance(value, TensorInput) and not value.optional]

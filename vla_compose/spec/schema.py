@@ -56,7 +56,7 @@ def json_schema() -> Schema:
             ref_template="#/$defs/{model}",
             schema_generator=_Generator,
         )
-    found = {model: schema for (model, _), schema in references.items()}
+    found = {model: references[model, "validation"] for model in models}
     definitions: dict[str, Schema] = made["$defs"]
     spec = definitions.pop(_target(found[SpecFields]))
     definitions["Steps"] = {
@@ -154,7 +154,10 @@ def _open_entries(spec: Schema, found: Mapping[type[BaseModel], Schema]) -> None
     output = {"type": "string", "description": "the chain that makes it, or its type"}
     properties["outputs"] |= _entries(_ONE_NAME, {"anyOf": [output, found[OutputFields]]})
     properties["outputs"] |= {"examples": [{"tokens": "n text"}]}
-    properties["dims"] |= {"propertyNames": {"pattern": _ONE_NAME}, "examples": [{"vision": 1280, "text": 1536}]}
+    properties["dims"] |= {
+        "propertyNames": {"pattern": _ONE_NAME},
+        "examples": [{"vision": 1280, "text": 1536}],
+    }
     properties["variants"] |= {"examples": [{"7b": {"text": 3584}}]}
     properties["name"] |= {"examples": ["qwen2-vl"]}
     properties["steps"] = {"$ref": "#/$defs/Steps", "description": properties["steps"]["description"]}
