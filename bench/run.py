@@ -1,8 +1,8 @@
 """`make bench`: speed against the original classes. It prints one table, asserts nothing and writes nothing.
 
 The two sides of a ratio run in one process on the same weights, one after the other in random order. Shown is
-the median of the rounds with its 95 % interval. All times are of the CPU, on one thread, so that other work on
-the machine disturbs them less.
+the median of the rounds with its 95 % interval. Times are CPU time on one thread, so that other work on the
+machine disturbs them less.
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from demo.towers import Tower
 
 NAMES = ("qwen-vl", "qwen-vl-full", "qwen2-vl", "qwen2.5-vl", "qwen3-vl", "hunyuan-ocr")
-SECONDS = 1.5
+SECONDS = 1.0
 """How long the two forwards of an adapter are timed."""
 
 
@@ -131,7 +131,11 @@ def flipped(tower: Tower, composed: nn.Module) -> int:
 
 
 def timed(original: nn.Module, composed: nn.Module, inputs: tuple[Any, ...]) -> float:
-    """Median ratio of the two times; a round is one call of each, in changing order."""
+    """Median ratio of the two times on one thread; a round is one call of each, in changing order."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
     ratios: list[float] = []
     until = time.perf_counter() + SECONDS
     while len(ratios) < 7 or time.perf_counter() < until:
@@ -141,6 +145,7 @@ def timed(original: nn.Module, composed: nn.Module, inputs: tuple[Any, ...]) -> 
             module(*inputs)
             taken[module] = time.perf_counter() - started
         ratios.append(taken[composed] / taken[original])
+    torch.set_num_threads(threads)
     return median(ratios)
 
 

@@ -22,10 +22,13 @@ DIMS = {
     "qwen2-vl": {"vision": "context_dim", "text": "dim", "merge": "spatial_merge_size"},
     "qwen2.5-vl": {"vision": "context_dim", "text": "dim", "merge": "spatial_merge_size"},
     "qwen3-vl": {
-        "vision": "hidden_size", "text": "out_hidden_size", "merge": "spatial_merge_size", "deepstack": "deepstack",
+        "vision": "hidden_size",
+        "text": "out_hidden_size",
+        "merge": "spatial_merge_size",
+        "deepstack": "deepstack",
     },
     "hunyuan-ocr": {"vision": "in_channels", "text": "out_channels", "merge": "spatial_merge_size"},
-}  # fmt: skip
+}
 
 
 class Golden:
@@ -40,7 +43,11 @@ class Golden:
         self.tensors: dict[str, Tensor] = load_file(path)
 
     def part(self, name: str) -> dict[str, Tensor]:
-        return {key.removeprefix(f"{name}."): value for key, value in self.tensors.items() if key.startswith(f"{name}.")}
+        return {
+            key.removeprefix(f"{name}."): value
+            for key, value in self.tensors.items()
+            if key.startswith(f"{name}.")
+        }
 
     def build(self) -> nn.Module:
         dims = {ours: self.settings[theirs] for ours, theirs in DIMS[self.system].items()}
@@ -49,15 +56,22 @@ class Golden:
         tail = self.settings.get("scope", "").startswith("vision tower tail")
         return vla_compose.build("qwen-vl-full" if tail else self.system, dtype=self.dtype, **dims)
 
-    def close(self, ours: dict[str, Tensor], theirs: dict[str, Tensor]) -> None:
+    def close(self, ours: dict[str, Any], theirs: dict[str, Tensor]) -> None:
         assert ours.keys() == theirs.keys()
-        limits = {} if self.dtype == torch.bfloat16 else {"rtol": 1e-5, "atol": 1e-5}
+        limit = None if self.dtype == torch.bfloat16 else 1e-5
         for name, value in theirs.items():
-            torch.testing.assert_close(ours[name], value, msg=lambda text, name=name: f"{name}: {text}", **limits)
+            try:
+                torch.testing.assert_close(ours[name], value, rtol=limit, atol=limit)
+            except AssertionError as error:
+                raise AssertionError(f"{name}: {error}") from None
 
 
 def numbered(name: str, value: Any) -> dict[str, Tensor]:
-    return {f"{name}.{at}": tensor for at, tensor in enumerate(value)} if isinstance(value, list) else {name: value}
+    return (
+        {f"{name}.{at}": tensor for at, tensor in enumerate(value)}
+        if isinstance(value, list)
+        else {name: value}
+    )
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
@@ -86,7 +100,9 @@ def test_golden(path: Path) -> None:
         outputs = numbered("tokens", result[0]) | numbered("deepstack", result[1])
     golden.close(outputs, expected)
 
-    scale = [(output, torch.linspace(-1, 1, output.numel()).reshape(output.shape)) for output in outputs.values()]
+    scale = [
+        (output, torch.linspace(-1, 1, output.numel()).reshape(output.shape)) for output in outputs.values()
+    ]
     torch.stack([(output.float() * weight).sum() for output, weight in scale]).sum().backward()
     gradients = {name: p.grad for name, p in module.named_parameters() if p.grad is not None}
     golden.close(gradients, golden.part("grad"))

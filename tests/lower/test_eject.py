@@ -16,7 +16,17 @@ import pytest
 import torch
 
 import vla_compose
-from tests.parity.harness import DTYPES, Case, Reference, assert_parity, each_case, flatten, leaves, randomise, run_source
+from tests.parity.harness import (
+    DTYPES,
+    Case,
+    Reference,
+    assert_parity,
+    each_case,
+    flatten,
+    leaves,
+    randomise,
+    run_source,
+)
 from tests.parity.references import CLOSE, EXACT, HUNYUAN, QWEN3, QWEN_VL_FULL, SEEDS
 
 ROOT = Path(__file__).parents[2]
@@ -62,7 +72,9 @@ for name, (weights, inputs) in torch.load(folder + "/states.pt", weights_only=Tr
 assert not any(name.startswith(("vla_compose", "yaml", "pydantic", "transformers")) for name in sys.modules)
 torch.save(results, folder + "/results.pt")
 """
-    ran = subprocess.run([sys.executable, "-I", "-c", script, str(tmp_path)], capture_output=True, text=True, cwd=tmp_path)
+    ran = subprocess.run(
+        [sys.executable, "-I", "-c", script, str(tmp_path)], capture_output=True, text=True, cwd=tmp_path
+    )
     assert not ran.returncode, ran.stderr
     for name, result in torch.load(tmp_path / "results.pt", weights_only=True).items():
         for ours, theirs in zip(flatten(result), expected[name], strict=True):
@@ -79,7 +91,9 @@ def test_is_the_source_that_build_ran(reference: Reference) -> None:
 def test_shape_of_the_file(spec: str) -> None:
     text = vla_compose.eject(spec)
     tree = ast.parse(text)
-    modules = [node.module if isinstance(node, ast.ImportFrom) else node.names[0].name for node in imports(tree)]
+    modules = [
+        node.module if isinstance(node, ast.ImportFrom) else node.names[0].name for node in imports(tree)
+    ]
     assert modules == ["__future__", "torch", "torch", "torch.nn"]
     assert text.isascii()
     assert text.endswith("\n")
@@ -150,5 +164,7 @@ print(hashlib.sha256(text.encode()).hexdigest())
     expected = hashlib.sha256(text.encode()).hexdigest()
     for seed in ("0", "1", "77"):
         environment = {**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": str(ROOT)}
-        ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=environment, check=True)
+        ran = subprocess.run(
+            [sys.executable, "-c", script], capture_output=True, text=True, env=environment, check=True
+        )
         assert ran.stdout.strip() == expected

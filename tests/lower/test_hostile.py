@@ -106,7 +106,7 @@ def test_every_shipped_source_is_allowed(spec: str) -> None:
 SUMMARIES = [
     '"""\nimport os\nos.system("id")\n"""',
     "'''; import os; '''",
-    'a " quote, a \' quote and a \\ at the end \\',
+    "a \" quote, a ' quote and a \\ at the end \\",
     "two\nlines",
     "return\rcarriage",
     "form\x0cfeed and vertical\x0btab",
@@ -165,7 +165,7 @@ EDITS = {
     "dim": ("dims: {vision: 1280", "dims: {'vision = 1\nimport os': 1280"),
     "size": ("out: text", "out: 'eval(1)'"),
     "name of the spec": ("name: qwen2-vl", "name: 'a\\nimport os'"),
-    "name of the output": ("{tokens: n text}", "{'tokens\"\"\"': n text}"),
+    "name of the output": ("{tokens: n text}", '{\'tokens"""\': n text}'),
 }
 
 

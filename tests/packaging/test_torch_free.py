@@ -8,6 +8,7 @@ import sys
 import venv
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,7 +22,7 @@ INSTALL = "pip install 'vla-compose[torch]'"
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
-def checked(command: list[str], **options: object) -> subprocess.CompletedProcess[str]:
+def checked(command: list[str], **options: Any) -> subprocess.CompletedProcess[str]:
     ran = subprocess.run(command, capture_output=True, text=True, **options)
     assert not ran.returncode, f"{' '.join(command)}\n{ran.stdout}\n{ran.stderr}"
     return ran
@@ -66,7 +67,9 @@ def test_heavy_packages_are_not_installed(fresh: Run) -> None:
 
 
 def test_specs_are_found_in_the_wheel(fresh: Run) -> None:
-    out = python(fresh, "import vla_compose\nprint(vla_compose.__file__)\nprint(*vla_compose.list_specs(), sep='\\n')")
+    out = python(
+        fresh, "import vla_compose\nprint(vla_compose.__file__)\nprint(*vla_compose.list_specs(), sep='\\n')"
+    )
     where, *names = out.splitlines()
     assert "site-packages" in where
     assert names == vla_compose.list_specs()
@@ -101,7 +104,10 @@ except vla_compose.BuildError as error:
 
 
 def test_installed_package_is_typed_and_complete(fresh: Run) -> None:
-    script = "import pathlib, vla_compose\nfor p in pathlib.Path(vla_compose.__file__).parent.rglob('*'): print(p.name)"
+    script = """
+import pathlib, vla_compose
+print(*(path.name for path in pathlib.Path(vla_compose.__file__).parent.rglob("*")), sep="\\n")
+"""
     names = python(fresh, script).split()
     assert "py.typed" in names
     assert {f"{name}.yaml" for name in vla_compose.list_specs()} <= set(names)

@@ -73,15 +73,15 @@ class Reference:
 
     name: str
     spec: Any
-    dims: Mapping[str, int]
+    dims: Mapping[str, Any]
     original: Callable[[], nn.Module]
     cases: tuple[Case, ...]
     rename: Mapping[str, str] = field(default_factory=dict)
     variant: str | None = None
     tolerance: float = 0.0
 
-    def build(self, **options: Any) -> nn.Module:
-        """Our module."""
+    def build(self, **options: Any) -> Any:
+        """Our module; untyped, so that a test may reach its parts by name."""
         return vla_compose.build(self.spec, variant=self.variant, **self.dims, **options)
 
     def ours(self, name: str) -> str:
@@ -217,7 +217,9 @@ def assert_parity(
         assert_same(left.grad, right.grad, f"gradient of input {at}", reference.tolerance)
 
     with torch.no_grad():
-        _assert_all(flatten(ours(**mine)), flatten(case.call(original, their)), "inference", reference.tolerance)
+        _assert_all(
+            flatten(ours(**mine)), flatten(case.call(original, their)), "inference", reference.tolerance
+        )
 
 
 def _assert_all(ours: list[Tensor], theirs: list[Tensor], what: str, tolerance: float) -> None:
@@ -230,5 +232,7 @@ def run_source(text: str) -> nn.Module:
     """The module that ejected source describes: an instance of its last class."""
     module = ModuleType("ejected")
     exec(compile(text, "<ejected>", "exec"), module.__dict__)
-    classes = [value for value in vars(module).values() if isinstance(value, type) and value.__module__ == "ejected"]
+    classes = [
+        value for value in vars(module).values() if isinstance(value, type) and value.__module__ == "ejected"
+    ]
     return classes[-1]()

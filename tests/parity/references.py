@@ -30,7 +30,9 @@ PACKED = (
 )
 COLUMNS = Case("channels_not_adjacent", lambda: {"x": torch.randn(20, 24).T})
 
-QWEN2 = Reference("qwen2-vl", "qwen2-vl", {"vision": 20, "text": 28}, lambda: PatchMerger(28, 20), (*PACKED, COLUMNS))
+QWEN2 = Reference(
+    "qwen2-vl", "qwen2-vl", {"vision": 20, "text": 28}, lambda: PatchMerger(28, 20), (*PACKED, COLUMNS)
+)
 QWEN2_MERGE_3 = Reference(
     "qwen2-vl-merge3",
     "qwen2-vl",
@@ -38,7 +40,9 @@ QWEN2_MERGE_3 = Reference(
     lambda: PatchMerger(16, 12, 3),
     (packed("6x9", 54, width=12), packed("9x3", 27, width=12)),
 )
-QWEN2_5 = Reference("qwen2.5-vl", "qwen2.5-vl", {"vision": 20, "text": 28}, lambda: Qwen2_5_VLPatchMerger(28, 20), PACKED)
+QWEN2_5 = Reference(
+    "qwen2.5-vl", "qwen2.5-vl", {"vision": 20, "text": 28}, lambda: Qwen2_5_VLPatchMerger(28, 20), PACKED
+)
 
 
 class DeepStack(nn.Module):
@@ -122,7 +126,9 @@ HUNYUAN_MERGE_3 = Reference(
 )
 
 
-def square(name: str, side: int, *, batch: int = 2, width: int = 24, mask: str = "", queries: int = 16) -> Case:
+def square(
+    name: str, side: int, *, batch: int = 2, width: int = 24, mask: str = "", queries: int = 16
+) -> Case:
     """A square grid of patches, and a mask of that kind."""
 
     def inputs() -> Inputs:
@@ -133,7 +139,9 @@ def square(name: str, side: int, *, batch: int = 2, width: int = 24, mask: str =
         if mask == "float":
             found["attn_mask"] = torch.randn(queries, side * side)
         if mask == "infinite":
-            found["attn_mask"] = torch.randn(queries, side * side).masked_fill(torch.rand(side * side) < 0.3, -torch.inf)
+            found["attn_mask"] = torch.randn(queries, side * side).masked_fill(
+                torch.rand(side * side) < 0.3, -torch.inf
+            )
         return found
 
     return Case(name, inputs)
@@ -171,7 +179,12 @@ QWEN_VL_FULL = Reference(
     "qwen-vl-full",
     RESAMPLER,
     lambda: Tail(width=32, side=4, heads=4, vision=24),
-    (square("same_grid", 4), square("larger_grid", 7, batch=3), square("smaller_grid", 2), square("one_image", 5, batch=1)),
+    (
+        square("same_grid", 4),
+        square("larger_grid", 7, batch=3),
+        square("smaller_grid", 2),
+        square("one_image", 5, batch=1),
+    ),
     tolerance=1e-12,
 )
 

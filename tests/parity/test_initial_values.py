@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -31,7 +33,9 @@ def assert_normal(values: Tensor, std: float) -> None:
     error = 4 / (2 * values.numel()) ** 0.5
     assert values.std().item() == pytest.approx(std, rel=error)
     assert abs(values.mean().item()) < 4 * std / values.numel() ** 0.5
-    within = (values.abs() < std).double().mean().item()  # 0.683 for a normal, 0.577 for a uniform distribution
+    within = (
+        (values.abs() < std).double().mean().item()
+    )  # 0.683 for a normal, 0.577 for a uniform distribution
     assert within == pytest.approx(0.6827, abs=2 / values.numel() ** 0.5)
 
 
@@ -46,7 +50,9 @@ def test_qwen_vl_truncated_normal(qwen_vl: dict[str, Tensor], name: str) -> None
     assert_normal(qwen_vl[name], 0.02)
 
 
-@pytest.mark.parametrize("name", ["attn.in_proj_bias", "attn.out_proj.bias", "ln_q.bias", "ln_kv.bias", "ln_post.bias"])
+@pytest.mark.parametrize(
+    "name", ["attn.in_proj_bias", "attn.out_proj.bias", "ln_q.bias", "ln_kv.bias", "ln_post.bias"]
+)
 def test_qwen_vl_zeros(qwen_vl: dict[str, Tensor], name: str) -> None:
     assert not qwen_vl[name].any()
 
@@ -65,7 +71,7 @@ def test_qwen_vl_projection_is_normal(qwen_vl: dict[str, Tensor]) -> None:
 
 
 def sincos(width: int, side: int) -> np.ndarray:
-    """The table in float64, by MAE's recipe: half of the channels for each coordinate of a (column, row) mesh."""
+    """The table in float64, by MAE's recipe: half of the channels for the column, half for the row."""
     rate = 10000 ** -(np.arange(width // 4) / (width / 4))
     column, row = np.meshgrid(np.arange(side), np.arange(side))
 
@@ -78,13 +84,13 @@ def sincos(width: int, side: int) -> np.ndarray:
 
 @pytest.mark.parametrize(("width", "side"), [(32, 3), (64, 4), (256, 16)])
 def test_qwen_vl_positions(width: int, side: int) -> None:
-    module = vla_compose.build("qwen-vl", vision=24, text=width, queries=side * side, heads=4)
+    module: Any = vla_compose.build("qwen-vl", vision=24, text=width, queries=side * side, heads=4)
     assert module.pos_embed.dtype == torch.float32
     np.testing.assert_allclose(module.pos_embed.numpy(), sincos(width, side), rtol=0, atol=1e-6)
 
 
 def bicubic(wanted: int, side: int) -> np.ndarray:
-    """Weights of Keys' cubic kernel (a = -0.75) from `side` to `wanted` places, half-pixel centres, edges repeated."""
+    """Weights of Keys' cubic kernel (a = -0.75) from `side` to `wanted` places; edges are repeated."""
     weights = np.zeros((wanted, side))
     for at in range(wanted):
         centre = (at + 0.5) * side / wanted - 0.5
@@ -113,7 +119,7 @@ def test_hunyuan_tokens_are_normal(hunyuan: dict[str, Tensor], name: str) -> Non
 
 
 def test_hunyuan_newline_follows_the_text_width() -> None:
-    module = vla_compose.build("hunyuan-ocr", vision=1024, text=64)
+    module: Any = vla_compose.build("hunyuan-ocr", vision=1024, text=64)
     assert_normal(module.image_newline.detach(), 64**-0.5)
 
 
@@ -125,7 +131,9 @@ def test_hunyuan_otherwise_torch_defaults(hunyuan: dict[str, Tensor]) -> None:
     assert (hunyuan["after_rms.weight"] == 1).all()
 
 
-@pytest.mark.parametrize("reference", [QWEN2, QWEN2_MERGE_3, QWEN2_5, QWEN3], ids=lambda reference: reference.name)
+@pytest.mark.parametrize(
+    "reference", [QWEN2, QWEN2_MERGE_3, QWEN2_5, QWEN3], ids=lambda reference: reference.name
+)
 def test_same_draw_as_the_original(reference: Reference) -> None:
     torch.manual_seed(3)
     expected = reference.original().state_dict()

@@ -68,7 +68,8 @@ def test_qwen3_in_the_real_vision_model(dtype: torch.dtype) -> None:
 NAMES = {
     "qwen2-vl": "ln_q.weight ln_q.bias mlp.0.weight mlp.0.bias mlp.2.weight mlp.2.bias",
     "qwen2.5-vl": "ln_q.weight mlp.0.weight mlp.0.bias mlp.2.weight mlp.2.bias",
-    "hunyuan-ocr": "image_newline image_begin image_end image_sep proj.0.weight proj.0.bias proj.2.weight proj.2.bias "
+    "hunyuan-ocr": "image_newline image_begin image_end image_sep "
+    "proj.0.weight proj.0.bias proj.2.weight proj.2.bias "
     "mlp.weight mlp.bias before_rms.weight after_rms.weight",
     "qwen-vl": "pos_embed query kv_proj.weight attn.in_proj_weight attn.in_proj_bias attn.out_proj.weight "
     "attn.out_proj.bias ln_q.weight ln_q.bias ln_kv.weight ln_kv.bias",

@@ -18,7 +18,12 @@ HELP = f"""Start a spec of your own.
 
 It is a copy of a spec that works, valid as written: change it line by line.
 
-{examples("vla-compose new my-adapter --from qwen2-vl", "vla-compose new mine --from qwen3-vl -o specs/mine.yaml")}
+{
+    examples(
+        "vla-compose new my-adapter --from qwen2-vl",
+        "vla-compose new my-adapter --from qwen3-vl -o specs/mine.yaml",
+    )
+}
 """
 
 
@@ -65,7 +70,7 @@ def renamed(document: Document, name: str, origin: str) -> str:
     line = lines[span.line - 1]
     lines[span.line - 1] = f"{line[: span.column - 1]}{name}{line[span.end_column - 1 :]}"
     comment = (
-        f"# Started from `{printable(origin)}`. Change what you like, then run `vla-compose validate`.\n"
+        f"# Started from `{printable(origin)}`. Change it, then run `vla-compose validate`.\n"
     )
     lines.insert(1 if lines[0].startswith("# yaml-language-server:") else 0, comment)
     text = "".join(lines)

@@ -157,7 +157,7 @@ class _Excerpt:
         self.text = f"{self.before}{''.join(glyphs[first:last])}{after}".rstrip()
 
     def column(self, index: int) -> int:
-        """The column where a character starts; what is cut off is at the edge, what is past the end follows."""
+        """The column where a character starts: at the edge when cut off, after the end when past it."""
         beyond = max(0, index - (len(self.ends) - 1)) if self.last == len(self.ends) - 1 else 0
         index = min(max(index, self.first), self.last)
         return cells(self.before) + self.ends[index] - self.ends[self.first] + min(beyond, 1)

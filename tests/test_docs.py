@@ -1,0 +1,77 @@
+"""Every example in the README and the docs runs, and prints what the page says."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import vla_compose
+
+ROOT = Path(__file__).parent.parent
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES += [page for folder in ("guide", "reference") for page in sorted((ROOT / "docs" / folder).glob("*.md"))]
+BLOCK = re.compile(r"^```(\w+)(?: title=\"([\w.-]+)\")?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def blocks(page: Path) -> list[tuple[str, str, str]]:
+    """Language, title and text of the fenced blocks of a page."""
+    return BLOCK.findall(page.read_text(encoding="utf-8"))
+
+
+def run(command: str, folder: Path) -> str:
+    """What a command of ours prints, errors included."""
+    name, *arguments = shlex.split(command)
+    assert name == "vla-compose"
+    environment = os.environ | {"NO_COLOR": "1", "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [sys.executable, "-m", "vla_compose", *arguments],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert "Traceback" not in done.stderr
+    return done.stdout + done.stderr
+
+
+def expected(text: str) -> str:
+    """A pattern in which a line of `...` stands for any lines."""
+    parts = [re.escape(part) for part in re.split(r"^\.\.\.\n", text, flags=re.MULTILINE)]
+    return "(?:.*\n)*?".join(parts)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_examples(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for language, title, text in blocks(page):
+        if title:
+            (tmp_path / title).write_text(text, encoding="utf-8")
+        elif language == "yaml" and text.startswith("spec_version"):
+            assert vla_compose.check(text) == []
+        elif language == "python":
+            exec(compile(text, f"{page.name}", "exec"), {})
+        elif language == "console":
+            for part in re.split(r"^\$ ", text, flags=re.MULTILINE)[1:]:
+                command, _, printed = part.partition("\n")
+                got = run(command, tmp_path)
+                lines = "\n".join(line.rstrip() for line in got.splitlines()) + "\n"
+                assert re.fullmatch(expected(printed), lines), f"{command} printed:\n{lines}"
+
+
+def test_readme_names_every_shipped_spec() -> None:
+    listed = (ROOT / "README.md").read_text(encoding="utf-8").split("Shipped today:")[1].split("Read on")[0]
+    assert sorted(re.findall(r"`([\w.-]+)`", listed)) == vla_compose.list_specs()
+
+
+def test_readme_lists_every_command() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    commands = set(re.findall(r"^\| `vla-compose (\w+)", text, re.MULTILINE))
+    listed = set(re.findall(r"^\W*(\w+)\s", run("vla-compose --help", ROOT).split("Commands")[1], re.MULTILINE))
+    assert commands == {name for name in listed if name.islower()}
