@@ -44,7 +44,7 @@ def _module(text: str, graph: Graph) -> ModuleType:
     recipe = (graph.spec.text, dict(graph.values))
     for value in list(module.__dict__.values()):
         if isinstance(value, type) and issubclass(value, nn.Module) and value.__module__ == name:
-            copyreg.pickle(value, _reducer(recipe))  # type: ignore[arg-type]
+            copyreg.pickle(value, _reducer(recipe))
     return module
 
 

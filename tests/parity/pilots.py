@@ -331,7 +331,7 @@ OTHER_DIMS = [
     GRANITE_DOCLING_SCALE_2,
 ]
 
-# --- mistakes -------------------------------------------------------------------------------------------------
+# --- mistakes -----------------------------------------------------------------------------------------------
 
 SWAP_NORM = "- spatial_merge: {size: merge}\n  - norm: {name: layer_norm, kind: layer, eps: 1e-5}"
 SDPA = "F.scaled_dot_product_attention(query, key, value, attn_mask=mask, scale=scale, enable_gqa=shared)"
@@ -379,8 +379,8 @@ PILOT_MUTANTS: list[tuple[Any, ...]] = [
     ("activation before the norm", GLM4V, "bits",
      "- norm: {name: merger.post_projection_norm, kind: layer, eps: 1e-5}\n  - activation: gelu",
      "- activation: gelu\n  - norm: {name: merger.post_projection_norm, kind: layer, eps: 1e-5}"),
-    *((f"eps of {norm}", IDEFICS2, "bits", f"{{name: {norm}, kind: rms, eps: 1e-6}}",
-    f"{{name: {norm}, kind: rms, eps: 1e-5}}")
+    *((f"eps of {norm}", IDEFICS2, "bits", f"name: {norm}, kind: rms, eps: 1e-6",
+       f"name: {norm}, kind: rms, eps: 1e-5")
       for norm in ("input_latents_norm", "input_context_norm", "post_attention_layernorm", "norm")),
     ("rms -> rms_fp32", IDEFICS2, "bits", "kind: rms", "kind: rms_fp32"),
     ("silu -> gelu", IDEFICS2, "bits", "activation: silu", "activation: gelu"),
@@ -413,11 +413,10 @@ PILOT_MUTANTS: list[tuple[Any, ...]] = [
     ("one key head more", IDEFICS2, "load", "kv_heads: kv_heads", "kv_heads: 2 * kv_heads"),
     ("mlp of twice the width", IDEFICS2, "load", "4 * same", "2 * same"),
     ("last norm left out", IDEFICS2, "load", "\n      - norm: {name: norm, kind: rms, eps: 1e-6}", ""),
-    *((f"eps of {norm}", ERNIE, "bits", f"{{name: {norm}, kind: {kind}, eps: {old}}}",
-    f"{{name: {norm}, kind: {kind}, eps: {new}}}")
-      for norm, kind, old, new in (("spatial_linear.ln", "layer", "1e-6", "1e-5"),
-                                   ("temporal_linear.ln", "layer", "1e-6", "1e-5"), ("after_norm", "rms",
-                                    "1e-5", "1e-6"))),
+    *((f"eps of {norm}", ERNIE, "bits", f"name: {norm}, kind: layer, eps: 1e-6",
+       f"name: {norm}, kind: layer, eps: 1e-5") for norm in ("spatial_linear.ln", "temporal_linear.ln")),
+    ("eps of the last norm", ERNIE, "bits", "after_norm, kind: rms, eps: 1e-5",
+     "after_norm, kind: rms, eps: 1e-6"),
     ("rms -> rms_fp32", ERNIE, "bits", "kind: rms", "kind: rms_fp32"),
     ("gelu -> tanh", ERNIE, "bits", "activation: gelu}", "activation: gelu_tanh}"),
     ("hwc -> chw", ERNIE, "bits", "spatial_merge: {size: merge}",
@@ -457,8 +456,8 @@ PILOT_MUTANTS: list[tuple[Any, ...]] = [
     ("newline before each row", LLAVA_NEXT, "bits",
      "torch.cat((tiles, column.to(tiles.device, tiles.dtype)), dim=-1)",
      "torch.cat((column.to(tiles.device, tiles.dtype), tiles), dim=-1)", True),
-    ("newline after the whole image", LLAVA_NEXT, "bits", PACKED, PACKED.replace("(whole,",
-     "(whole, newline[None],"), True),
+    ("newline after the whole image", LLAVA_NEXT, "bits", PACKED,
+     PACKED.replace("(whole,", "(whole, newline[None],"), True),
     ("tiles not laid out as a map", LLAVA_NEXT, "bits", ".permute(4, 0, 2, 1, 3)", ".permute(4, 0, 1, 2, 3)",
      True),
     ("map read by columns", LLAVA_NEXT, "bits", "tiles.flatten(1, 2).transpose(0, 1)",
@@ -468,8 +467,8 @@ PILOT_MUTANTS: list[tuple[Any, ...]] = [
     ("of equal grids the last", LLAVA_NEXT, "bits", "wasted < least", "wasted <= least", True),
     ("enlarged images count for more", LLAVA_NEXT, "run", KEPT, "int(width * scale) * int(height * scale)",
      True),
-    *((f"eps of {norm}", GRANITE_DOCLING, "bits", f"{{name: {norm}, kind: layer, eps: 1e-5}}",
-    f"{{name: {norm}, kind: layer, eps: 1e-6}}")
+    *((f"eps of {norm}", GRANITE_DOCLING, "bits", f"name: {norm}, kind: layer, eps: 1e-5",
+       f"name: {norm}, kind: layer, eps: 1e-6")
       for norm in ("ln_in", "layer_norm", "ln_mid", "ln_out")),
     ("gelu -> tanh", GRANITE_DOCLING, "bits", "- activation: gelu", "- activation: gelu_tanh"),
     ("gelu of the mergers -> tanh", GRANITE_DOCLING, "bits", "activation: gelu}", "activation: gelu_tanh}"),
@@ -509,13 +508,6 @@ PILOT_MUTANTS: list[tuple[Any, ...]] = [
 
 PILOT_CONTROLS: list[tuple[Any, ...]] = [
     ("patches made contiguous", INTERNVL, "", "x[:, 1:]", "x[:, 1:].contiguous()", True),
-    ("view", GLM4V, "", "x.reshape(-1, 2, 2, 16)", "x.view(-1, 2, 2, 16)", True),
-    ("mask made contiguous", IDEFICS2, "", "expand(-1, -1, queries, -1)",
-     "expand(-1, -1, queries, -1).contiguous()", True),
-    ("rows and columns named otherwise", ERNIE, "", "{grid: t h w}", "{grid: t w h}"),
-    ("an image as wide as its map", LLAVA_NEXT, "", "if width / height > columns",
-     "if width / height >= columns", True),
-    ("layers made contiguous", GRANITE_DOCLING, "", "layer(tensor) for", "layer(tensor.contiguous()) for",
-     True),
+    ("an image as wide as its map", LLAVA_NEXT, "", "width / height > col", "width / height >= col", True),
 ]  # fmt: skip
 """Edits that change nothing."""

@@ -24,6 +24,7 @@ from tests.parity.harness import (
     pair,
     randomise,
 )
+from tests.parity.mutants import Mutant
 from tests.parity.pilot_wrappers import (
     ernie_model,
     glm4v_model,
@@ -41,6 +42,8 @@ from tests.parity.pilots import (
     INTERNVL,
     LLAVA_NEXT,
     OTHER_DIMS,
+    PILOT_CONTROLS,
+    PILOT_MUTANTS,
     PILOTS,
 )
 
@@ -230,3 +233,25 @@ def test_llava_next_packs_an_image_of_one_tile(dtype: torch.dtype) -> None:
     expected, _ = model.pack_image_features(features, sizes, "default", model.image_newline)
     found: list[Tensor] = ours(x, sizes)
     assert_same(found[0], expected[0], "tokens")
+
+
+# --- mistakes -----------------------------------------------------------------------------------------------
+
+
+def by_mutant(row: tuple[Any, ...]) -> str:
+    return f"{row[1].name}: {row[0]}"
+
+
+@pytest.mark.parametrize("row", PILOT_MUTANTS, ids=by_mutant)
+def test_mutant_is_caught(row: tuple[Any, ...]) -> None:
+    mutant = Mutant(*row)
+    try:
+        caught, by = mutant.found()
+    except ValueError as error:
+        caught, by = "run", str(error)
+    assert caught == mutant.caught, by
+
+
+@pytest.mark.parametrize("row", PILOT_CONTROLS, ids=by_mutant)
+def test_equivalent_edit_passes(row: tuple[Any, ...]) -> None:
+    assert Mutant(*row).found() == ("", "")

@@ -52,15 +52,15 @@ def test_the_whole_table():
           size   integers h w (default 4 6)
 
         steps, from x
-          step            type after it        size                    parameters
+          step            type after it        size                   parameters
           residual        b (h w) vision       b h*w 8
-            norm ln       b (h w) vision       b h*w 8                         16
-            linear deep   b (h w) vision       b h*w 8                         72
+            norm ln       b (h w) vision       b h*w 8                        16
+            linear deep   b (h w) vision       b h*w 8                        72
           to_map          b vision h w         b 8 h w
-          conv2d conv     b 1200 h//2 w//2     b 1200 h//2 w//2            39,600
+          conv2d conv     b 1200 h//2 w//2     b 1200 h//2 w//2           39,600
           to_tokens       b (h//2 w//2) 1200   b (h//2)*(w//2) 1200
-          linear proj     b (h//2 w//2) text   b (h//2)*(w//2) 16          19,216
-          unused spare                                                         16
+          linear proj     b (h//2 w//2) text   b (h//2)*(w//2) 16         19,216
+          unused spare                                                        16
 
         outputs
           name     type                 size                 tokens in -> out
@@ -73,7 +73,7 @@ def test_the_whole_table():
         total
           parameters   58,920
           memory       115.1 KiB in bf16, 230.2 KiB in fp32
-          FLOPs        115,200*b*(h//2)*(w//2) + 128*b*h*w (of matrix products)
+          FLOPs        128*b*h*w + 115,200*b*(h//2)*(w//2) (of matrix products)
         """
     )
 
@@ -131,8 +131,12 @@ def test_a_terminal_wraps_and_cuts_nothing(name, width):
     shown = stream.getvalue()
     assert "…" not in shown
     assert max(map(len, shown.splitlines())) <= width
-    letters = sum(char.isalnum() for section in sections for row in section.rows for cell in row for char in cell)
-    titles = sum(char.isalnum() for section in sections for cell in (section.title, *section.header) for char in cell)
+    letters = sum(
+        char.isalnum() for section in sections for row in section.rows for cell in row for char in cell
+    )
+    titles = sum(
+        char.isalnum() for section in sections for cell in (section.title, *section.header) for char in cell
+    )
     assert sum(char.isalnum() for char in shown) == letters + titles
 
 

@@ -14,7 +14,10 @@ from vla_compose.report import text
 CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
 
 
-def make(span=Span(2, 3, 6), file="my.yaml", **more):
+PLACE = Span(2, 3, 6)
+
+
+def make(span=PLACE, file="my.yaml", **more):
     return Diagnostic("VC204", "bad-size", "wrong number", span, file, url="https://docs/VC204/", **more)
 
 
@@ -103,7 +106,7 @@ def test_the_gutter_is_as_wide_as_the_largest_number():
 
 @pytest.mark.parametrize("source", [None, "", "one line\n"])
 def test_without_the_line_there_is_no_excerpt(source):
-    sources = {} if source is None else {"my.yaml": source}
+    sources: dict[str | None, str] = {} if source is None else {"my.yaml": source}
     lines = text.render([make(Span(7, 1, 2))], sources).splitlines()
     assert lines == ["error[VC204]: wrong number", "  --> my.yaml:7:1", "docs: https://docs/VC204/", ""]
 
@@ -181,7 +184,7 @@ def test_no_text_breaks_the_picture(source, line, column, length, width):
 def test_styled_says_the_same_in_colour():
     pytest.importorskip("rich")
     found = [make(help="do", labels=(Label(Span(1, 1, 2), "here"),)), make(severity="warning")]
-    sources = {"my.yaml": "a: 1\nb: [red]222[/red]\n"}
+    sources: dict[str | None, str] = {"my.yaml": "a: 1\nb: [red]222[/red]\n"}
     styled = text.styled(found, sources)
     assert styled.plain == text.render(found, sources)
     assert {str(span.style) for span in styled.spans} >= {"bold red", "bold blue", "bold yellow"}

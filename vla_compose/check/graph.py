@@ -1,4 +1,4 @@
-"""The checked graph: a spec whose every edge has a type. Source is written from it, tables are printed from it."""
+"""The checked graph: a spec whose every edge has a type. Source and tables are made from it."""
 
 from __future__ import annotations
 
@@ -91,7 +91,9 @@ class Graph:
             if checked.chain.each:
                 prefixes = [f"{prefixes[0]}{at}." for at in range(checked.copies)]
             for prefix in prefixes:
-                found += [(prefix + name, shape) for member in checked.members() for name, shape in member.entries()]
+                found += [
+                    (prefix + name, shape) for member in checked.members() for name, shape in member.entries()
+                ]
         return found
 
     def parameters(self) -> int:

@@ -13,14 +13,16 @@ from vla_compose.diagnostics import SpecError
 from vla_compose.primitives.base import Member, Node, Path
 from vla_compose.spec.faults import Faults, nearest
 from vla_compose.spec.inputs import GridInput, TensorInput
-from vla_compose.spec.model import Chain, Choice, Combine, Origin, Output, Spec, names
+from vla_compose.spec.model import Chain, Combine, Origin, Output, Spec, names
 from vla_compose.types.dim import Dim, DimError
 from vla_compose.types.tensor import Axis, Group, TensorType, same_order
 
 _DIM_MAX = 2**31
 
 
-def infer(spec: Spec, overrides: Mapping[str, int | Dim] | None = None, faults: Faults | None = None) -> Graph:
+def infer(
+    spec: Spec, overrides: Mapping[str, int | Dim] | None = None, faults: Faults | None = None
+) -> Graph:
     """The checked graph of a spec.
 
     Args:
@@ -79,13 +81,20 @@ def _origin(
         combined, why = combine(origin.how, [edges[name].type for name in origin.parts], values)
         if combined is None:
             message = f"cannot combine {', '.join(f'`{name}`' for name in origin.parts)}: {why}"
-            faults.add("VC202" if "order" in why else "VC201", message, path, help="change one of them to fit the others")
+            faults.add(
+                "VC202" if "order" in why else "VC201",
+                message,
+                path,
+                help="change one of them to fit the others",
+            )
             return None
         return Edge(combined)
     then, otherwise = edges[origin.then].type, edges[origin.otherwise].type
     joined, found = join(then, otherwise, origin.flag, values)
     if joined is None:
-        message = f"the choice by `{origin.flag}` gives `{then}` or `{otherwise}`, which cannot go on as one type"
+        message = (
+            f"the choice by `{origin.flag}` gives `{then}` or `{otherwise}`, which cannot go on as one type"
+        )
         faults.add("VC202", message, path, help="give both chains the same axes, order and channels")
         return None
     notes += [note for note in found if note not in notes]
@@ -105,7 +114,9 @@ def _values(spec: Spec, overrides: Mapping[str, int | Dim], faults: Faults) -> d
             try:
                 value = waiting.pop(name).substitute(values).constant
             except DimError as error:
-                faults.add("VC204", f"dim `{name}` has no value: {error}", ("dims", name), help=f"change `{name}`")
+                faults.add(
+                    "VC204", f"dim `{name}` has no value: {error}", ("dims", name), help=f"change `{name}`"
+                )
                 return values
             if value is None or not 1 <= value <= _DIM_MAX:
                 message = f"dim `{name}` is {value}, but must be between 1 and 2^31"
@@ -120,7 +131,12 @@ def _values(spec: Spec, overrides: Mapping[str, int | Dim], faults: Faults) -> d
             faults.add("VC305", f"`{unknown[0]}` is no dim", ("dims", name), help=help)
     if waiting and not faults.found:
         names = ", ".join(f"`{name}`" for name in waiting)
-        faults.add("VC304", f"the dims {names} depend on each other", ("dims", next(iter(waiting))), help="give one a number")
+        faults.add(
+            "VC304",
+            f"the dims {names} depend on each other",
+            ("dims", next(iter(waiting))),
+            help="give one a number",
+        )
     return values
 
 
@@ -136,12 +152,18 @@ def _inputs(spec: Spec, values: Mapping[str, int], faults: Faults) -> dict[str, 
                 each = value.each.substitute(values).constant
                 if each is None or not 1 <= each <= 10_000:
                     message = f"`each: {value.each}` is not a number of tensors between 1 and 10000"
-                    faults.add("VC204", message, ("inputs", name, "each"), help="name a dim: `each: deepstack`")
+                    faults.add(
+                        "VC204", message, ("inputs", name, "each"), help="name a dim: `each: deepstack`"
+                    )
         except DimError as error:
-            faults.add("VC204", f"input `{name}` has no type: {error}", ("inputs", name), help="change the pattern")
+            faults.add(
+                "VC204", f"input `{name}` has no type: {error}", ("inputs", name), help="change the pattern"
+            )
             continue
         if any(size is not None and size < 1 for size in sizes):
-            faults.add("VC204", f"input `{name}` has a size below 1", ("inputs", name), help="change the pattern")
+            faults.add(
+                "VC204", f"input `{name}` has a size below 1", ("inputs", name), help="change the pattern"
+            )
         if not value.optional and len(type_.axes) > 1 and type_.width.substitute(values).constant is None:
             near = nearest(str(type_.axes[type_.channel]), spec.dims)
             help = f"write `{near}`" if near else f"add `{next(iter(type_.width.symbols()))}` to `dims`"
@@ -179,11 +201,15 @@ def _chain(
     label = f"input `{first}`" if first in inputs else f"chain `{chain.source}`"
     origin: Path = ("inputs", first) if first in inputs else (*spec.chains[first].path, "steps")
     start = (origin, f"{before.type.width.substitute(values)} channels here, set by {label}")
-    scope = Scope(faults, spec, values, edges, bindable(spec, inputs, values), start, f"{spec.name}.{chain.name}")
+    scope = Scope(
+        faults, spec, values, edges, bindable(spec, inputs, values), start, f"{spec.name}.{chain.name}"
+    )
     scope.path = chain.path
     each = before.each
     if chain.each and (each is None or each.substitute(values).constant is None):
-        what = "is one tensor" if each is None else f"has `{each}` tensors, which is not known before run time"
+        what = (
+            "is one tensor" if each is None else f"has `{each}` tensors, which is not known before run time"
+        )
         message = f"chain `{chain.name}` makes a module for each tensor of a list, but {label} {what}"
         help = "leave out `each`, or give the input `each: N`"
         faults.add("VC205", message, (*chain.path, "each"), help=help)
@@ -204,14 +230,23 @@ def _chain(
         for name, width in chain.unused.items():
             scope.path = (*chain.path, "unused", name)
             size = scope.value(width)
-            unused.append(Member(name, f"nn.Parameter(torch.empty({size}))", (("", (size,)),), ("nn.init.normal_({self}, std=%r)" % (size**-0.5),)))
+            unused.append(
+                Member(
+                    name,
+                    f"nn.Parameter(torch.empty({size}))",
+                    (("", (size,)),),
+                    ("nn.init.normal_({self}, std=%r)" % (size**-0.5),),
+                )
+            )
         scope._register(unused)
         _order(chain, scope, [*members(nodes), *unused], faults)
     except StepFault:
         return None
     return CheckedChain(
         chain,
-        replace(before, type=replace(before.type, each=each.substitute(values) if each is not None else None)),
+        replace(
+            before, type=replace(before.type, each=each.substitute(values) if each is not None else None)
+        ),
         Edge(replace(after, each=each) if chain.each else after),
         tuple(nodes),
         tuple(scope.used),
@@ -224,7 +259,11 @@ def one_image(x: TensorType, scope: Scope, chain: Chain) -> TensorType:
     """What a chain that runs for each image is given: the rows of one image, whose sizes are numbers."""
     group = None if x.is_map or len(x.axes) != 2 else x.tokens.group
     grid = scope.spec.inputs[chain.per_image or ""]
-    symbols = {name for factor in group.factors for name in factor.substitute(scope.values).symbols()} if group else set()
+    symbols = (
+        {name for factor in group.factors for name in factor.substitute(scope.values).symbols()}
+        if group
+        else set()
+    )
     names_ = grid.names if isinstance(grid, GridInput) else []
     if group is None or not group.packed or not symbols <= set(names_):
         message = f"`per_image` needs packed rows that `{chain.per_image}` counts, but gets `{x}`"
@@ -250,7 +289,12 @@ def _order(chain: Chain, scope: Scope, registered: list[Member], faults: Faults)
         if name not in tops:
             near = nearest(name, tops)
             help = f"write `{near}`" if near else f"use names of: {', '.join(sorted(tops))}"
-            faults.add("VC303", f"`order` names `{name}`, which no step registers", (*chain.path, "order", at), help=help)
+            faults.add(
+                "VC303",
+                f"`order` names `{name}`, which no step registers",
+                (*chain.path, "order", at),
+                help=help,
+            )
 
 
 def _assert_output(
@@ -281,7 +325,12 @@ def _assert_output(
 
 def _limits(graph: Graph, faults: Faults) -> None:
     for checked in graph.chains:
-        total = sum(count(shape) for member in checked.members() for _, shape in member.entries()) * checked.copies
+        total = (
+            sum(count(shape) for member in checked.members() for _, shape in member.entries())
+            * checked.copies
+        )
         if total > MOST_PARAMETERS:
             message = f"the adapter has {total:,} parameters, more than the limit of {MOST_PARAMETERS:,}"
-            faults.add("VC209", message, (*checked.chain.path, "steps"), key=True, help="make the dims smaller")
+            faults.add(
+                "VC209", message, (*checked.chain.path, "steps"), key=True, help="make the dims smaller"
+            )

@@ -33,7 +33,9 @@ def join(
     def group(left: Group, right: Group) -> Group | None:
         if len(left.factors) != len(right.factors) or left.packed != right.packed:
             return None
-        return Group(tuple(factor(a, b) for a, b in zip(left.factors, right.factors, strict=True)), left.packed)
+        return Group(
+            tuple(factor(a, b) for a, b in zip(left.factors, right.factors, strict=True)), left.packed
+        )
 
     axes: list[Axis] = []
     same = len(then.axes) == len(otherwise.axes) and then.channel == otherwise.channel

@@ -100,7 +100,9 @@ class Scope:
         if resolved.constant is None:
             names = ", ".join(f"`{name}`" for name in sorted(resolved.symbols()))
             help = "use numbers and dims only"
-            self.fail("VC206", f"{names} is not known before run time, but a weight depends on it", *at, help=help)
+            self.fail(
+                "VC206", f"{names} is not known before run time, but a weight depends on it", *at, help=help
+            )
         if resolved.constant < least:
             message = f"`{at[-1] if at else dim}` is {resolved.constant}, but must be at least {least}"
             self.fail("VC204", message, *at, help=f"change the dims so that `{dim}` is at least {least}")
@@ -116,7 +118,9 @@ class Scope:
         try:
             return dim.substitute(self.values)
         except DimError as error:
-            self.fail("VC204", f"`{dim}` has no value: {error}", *at, help="change the dims or the expression")
+            self.fail(
+                "VC204", f"`{dim}` has no value: {error}", *at, help="change the dims or the expression"
+            )
 
     def width(self, dim: Dim, x: TensorType, *at: str | int) -> Dim:
         """A width given in a field, where `same` is the number of incoming channels."""
@@ -201,7 +205,12 @@ class Scope:
         """The surroundings of steps that make a class of their own, with names of their own."""
         edges, start = self.edges, self.width_origin
         inner = Scope(self.faults, self.spec, self.values, edges, self.bound, start, f"{self.prefix}.{name}")
-        inner.context, inner.requirements, inner.used, inner.path = self.context, self.requirements, self.used, self.path
+        inner.context, inner.requirements, inner.used, inner.path = (
+            self.context,
+            self.requirements,
+            self.used,
+            self.path,
+        )
         return inner
 
     def run(self, steps: Iterable[Step], x: TensorType, body: list[Node]) -> TensorType:
@@ -221,7 +230,10 @@ class Scope:
             self._register(node.members)
             node.flops = primitive.flops(x, node.after, self).substitute(self.values)
             if node.after.width != x.width:
-                self.width_origin = (step.path, f"{node.after.width.substitute(self.values)} channels from here")
+                self.width_origin = (
+                    step.path,
+                    f"{node.after.width.substitute(self.values)} channels from here",
+                )
             body.append(node)
             x = node.after
             self.path = outer

@@ -64,24 +64,19 @@ def renamed(document: Document, name: str, origin: str) -> str:
     from vla_compose.spec.parse import load_spec
     from vla_compose.spec.reader import read_text
 
-    load_spec(document)
+    if found := check_document(document):
+        raise SpecError(found)
     lines = document.text.splitlines(keepends=True)
     span = document.value_span(("name",))
     line = lines[span.line - 1]
     lines[span.line - 1] = f"{line[: span.column - 1]}{name}{line[span.end_column - 1 :]}"
-    comment = (
-        f"# Started from `{printable(origin)}`. Change it, then run `vla-compose validate`.\n"
-    )
+    comment = f"# Started from `{printable(origin)}`. Change it, then run `vla-compose validate`.\n"
     lines.insert(1 if lines[0].startswith("# yaml-language-server:") else 0, comment)
     text = "".join(lines)
     try:
-        found = check_document(read_text(text))
-    except SpecError as error:
-        found = list(error.diagnostics)
-    if any(place.span is not None and place.span.line == span.line + 1 for place in found):
-        raise BuildError(
-            f"`{name}` is no name for a spec: use lower-case letters, digits, `-` and `.`, as in `my-adapter`"
-        )
-    if found:
-        raise SpecError(found)
+        good = load_spec(read_text(text)).name == name
+    except SpecError:
+        good = False
+    if not good:
+        raise BuildError(f"`{name}` is no name for a spec: use lower-case letters, digits, `-` and `.`")
     return text

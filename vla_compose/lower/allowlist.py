@@ -15,7 +15,9 @@ NODES: tuple[type[ast.AST], ...] = (
     ast.BinOp, ast.UnaryOp, ast.BoolOp, ast.Compare, ast.operator, ast.unaryop, ast.boolop, ast.cmpop,
     ast.AnnAssign, ast.Load, ast.Store,
 )  # fmt: skip
-CALLS = frozenset({"enumerate", "int", "len", "list", "min", "max", "range", "round", "sum", "super", "zip", "ValueError"})
+CALLS = frozenset(
+    {"enumerate", "int", "len", "list", "min", "max", "range", "round", "sum", "super", "zip", "ValueError"}
+)
 """Builtins that may be called. Everything else called by name must be defined or imported in the file."""
 BUILTINS = frozenset(dir(builtins)) - CALLS - {"bool", "dict", "float", "str", "tuple"}
 """Builtins that may not even be named, so that none is called under another name."""
@@ -36,7 +38,9 @@ def check_source(text: str) -> ast.Module:
     tree = ast.parse(text)
     defined = {node.name for node in ast.walk(tree) if isinstance(node, ast.ClassDef | ast.FunctionDef)}
     bound = {node.arg for node in ast.walk(tree) if isinstance(node, ast.arg)}
-    bound |= {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+    bound |= {
+        node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+    }
     for node in ast.walk(tree):
         problem = _problem(node, defined, bound)
         if problem:
@@ -52,7 +56,9 @@ def _problem(node: ast.AST, defined: set[str], bound: set[str]) -> str:
         return f"import of {outside}" if outside else ""
     if isinstance(node, ast.ImportFrom):
         return "" if node.module in IMPORTS and not node.level else f"import from {node.module}"
-    if isinstance(node, ast.ClassDef | ast.FunctionDef) and (node.decorator_list or getattr(node, "keywords", [])):
+    if isinstance(node, ast.ClassDef | ast.FunctionDef) and (
+        node.decorator_list or getattr(node, "keywords", [])
+    ):
         return f"decorator or metaclass of {node.name}"
     if isinstance(node, ast.Attribute):
         return f"attribute {node.attr}" if _outside(node) else ""

@@ -104,7 +104,9 @@ def _target(graph: Graph, checked: CheckedChain) -> str:
 
 
 def _code(graph: Graph, checked: CheckedChain, source: str, target: str | None) -> Code:
-    runtime = {name for edge in graph.inputs.values() for name in edge.type.substitute(graph.values).symbols()}
+    runtime = {
+        name for edge in graph.inputs.values() for name in edge.type.substitute(graph.values).symbols()
+    }
     chains = {variable(graph, name) for name in graph.spec.chains}
     sizes = {name for value in graph.spec.inputs.values() for name in getattr(value, "names", [])}
     taken = {*graph.spec.inputs, *chains, *runtime, *sizes}
@@ -120,7 +122,9 @@ def sizes_of(graph: Graph, name: str) -> list[str]:
 
 
 def _per_image(graph: Graph) -> set[str]:
-    return {name for value in graph.spec.inputs.values() if isinstance(value, GridInput) for name in value.names}
+    return {
+        name for value in graph.spec.inputs.values() if isinstance(value, GridInput) for name in value.names
+    }
 
 
 def ordered(graph: Graph) -> list[CheckedChain]:

@@ -16,7 +16,13 @@ Statements = list[tuple[str, str]]
 
 
 def class_text(
-    name: str, doc: str, init: Sequence[str], arguments: Sequence[str], body: Statements, result: str, returns: str
+    name: str,
+    doc: str,
+    init: Sequence[str],
+    arguments: Sequence[str],
+    body: Statements,
+    result: str,
+    returns: str,
 ) -> str:
     """A subclass of `nn.Module` with a constructor and a `forward`."""
     lines = [f"class {name}(nn.Module):", f'    """{doc}"""', "", "    def __init__(self) -> None:"]
@@ -72,7 +78,11 @@ def checks(guards: Guards) -> Statements:
 
 def bind(needed: Iterable[str], guards: Guards) -> Statements:
     """Give names to sizes that shapes tell."""
-    return [(f"{name} = {guards.sources[name]}", "") for name in sorted(needed) if guards.sources.get(name, name) != name]
+    return [
+        (f"{name} = {guards.sources[name]}", "")
+        for name in sorted(needed)
+        if guards.sources.get(name, name) != name
+    ]
 
 
 def layer_class(name: str, node: Node, code: Code) -> list[str]:
@@ -93,7 +103,12 @@ def layer_class(name: str, node: Node, code: Code) -> list[str]:
     doc = f"{node.before.substitute(code.values)} -> {node.after.substitute(code.values)}"
     text = class_text(name, doc, constructor(registered, ()), parameters, inner.lines, inner.x, "Tensor")
     code.classes += [*inner.classes, text]
-    return [*([code.context] if code.context else []), *(code.input(given) for given in side), *hoisted, *sizes]
+    return [
+        *([code.context] if code.context else []),
+        *(code.input(given) for given in side),
+        *hoisted,
+        *sizes,
+    ]
 
 
 def shown(edge: Edge, graph: Graph) -> str:

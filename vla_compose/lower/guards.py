@@ -78,7 +78,7 @@ class Guards:
             return [f"{whole} != {inner}"]
         return [f"{inner} % {binding.factor}"] if own and binding.factor > 1 else []
 
-    def list(self, variable: str, edge: Edge, taken: Iterable[str] = ()) -> None:
+    def tensors(self, variable: str, edge: Edge, taken: Iterable[str] = ()) -> None:
         """Check the length of a list of tensors, and each of its tensors.
 
         Args:
@@ -90,7 +90,9 @@ class Guards:
         message = f"`{variable}` must be a list of {length} tensors, but has {{len({variable})}}"
         self.wrong.append(([f"len({variable}) != {length}"], "", message))
         one = Edge(replace(edge.type, each=None))
-        Guards(self.values, self.sources).tensor(f"{variable}[0]", one, own=False)  # for the sizes that it gives
+        Guards(self.values, self.sources).tensor(
+            f"{variable}[0]", one, own=False
+        )  # for the sizes that it gives
         at, tensor = (name + "_" * (name in taken) for name in ("at", "tensor"))
         each = Guards(self.values, self.sources, grids=self.grids)
         each.tensor(tensor, one)
@@ -124,7 +126,11 @@ class Guards:
             lines += condition(parts, 1, guard)
             lines.append(f"        raise ValueError({'f' if '{' in message else ''}{quoted(message)})")
         for loop, parts, message in self.loops:
-            lines += [f"    {loop}", *condition(parts, 2), f"            raise ValueError(f{quoted(message)})"]
+            lines += [
+                f"    {loop}",
+                *condition(parts, 2),
+                f"            raise ValueError(f{quoted(message)})",
+            ]
         return lines
 
 

@@ -48,7 +48,12 @@ def condition(parts: Sequence[str], depth: int, guard: str = "") -> list[str]:
         return [short]
     body = [f"{pad}{INDENT}{'or ' if at else ''}{part}" for at, part in enumerate(parts)]
     if guard:
-        body = [f"{pad}{INDENT}{guard}", f"{pad}{INDENT}and (", *(INDENT + line for line in body), f"{pad}{INDENT})"]
+        body = [
+            f"{pad}{INDENT}{guard}",
+            f"{pad}{INDENT}and (",
+            *(INDENT + line for line in body),
+            f"{pad}{INDENT})",
+        ]
     return [f"{pad}if (", *body, f"{pad}):"]
 
 

@@ -5,8 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from vla_compose.check.graph import Edge, Graph
-from vla_compose.lower.chain import LoweredChain, lower_chain, one, ordered, sizes_of, source_variable, variable
-from vla_compose.lower.classes import Statements, arguments, bind, checks, class_text, grid_rows, shown, unpack
+from vla_compose.lower.chain import (
+    LoweredChain,
+    lower_chain,
+    one,
+    ordered,
+    sizes_of,
+    source_variable,
+    variable,
+)
+from vla_compose.lower.classes import (
+    Statements,
+    arguments,
+    bind,
+    checks,
+    class_text,
+    grid_rows,
+    shown,
+    unpack,
+)
 from vla_compose.lower.code import spaced
 from vla_compose.lower.guards import Guards
 from vla_compose.lower.layout import INDENT
@@ -42,7 +59,7 @@ def _header(graph: Graph) -> str:
 
 
 def _plain(text: str) -> str:
-    """Text for a comment: one line of ASCII, which Python does not take for the declaration of an encoding."""
+    """Text for a comment: one line of ASCII that Python does not take for a declaration of encoding."""
     line = "".join(c if c.isprintable() and c.isascii() else "?" for c in text)
     return line.replace("coding:", "coding :").replace("coding=", "coding =")
 
@@ -109,11 +126,15 @@ def _guards(graph: Graph, chains: Sequence[LoweredChain]) -> Guards:
         if isinstance(value, GridInput):
             guards.grids[grid_rows(name)] = value.names
     inline = [lowered for lowered in chains if lowered.inline]
-    shared = [c for c in chains if c.inline or c.checked.chain.per_image or isinstance(c.checked.chain.source, Combine)]
+    shared = [
+        c
+        for c in chains
+        if c.inline or c.checked.chain.per_image or isinstance(c.checked.chain.source, Combine)
+    ]
     read = {name for c in shared for name in (*names(c.checked.chain.source), *c.side, *c.checked.inputs)}
     for name, edge in graph.inputs.items():
         if edge.each is not None:
-            guards.list(name, edge, graph.inputs)
+            guards.tensors(name, edge, graph.inputs)
         else:
             guards.tensor(name, edge, own=name in read)
     for lowered in inline:
@@ -230,7 +251,11 @@ class _Wiring:
     def _call(self, lowered: LoweredChain, result: str) -> Statements:
         after = shown(lowered.checked.after, self.graph)
         chain = lowered.checked.chain
-        from_ = self._result(chain.source) if isinstance(chain.source, str) else source_variable(self.graph, chain.name)
+        from_ = (
+            self._result(chain.source)
+            if isinstance(chain.source, str)
+            else source_variable(self.graph, chain.name)
+        )
         side = [self._result(name) for name in lowered.side if name != chain.source]
         more = "".join(f", {argument}" for argument in [*side, *lowered.passed])
         if chain.per_image is not None:
@@ -242,7 +267,10 @@ class _Wiring:
                 (f"{result} = torch.cat([{each}])", after),
             ]
         if chain.each:
-            return [(f"{result} = [layer(tensor{more}) for layer, tensor in zip(self.{chain.name}, {from_})]", after)]
+            return [
+                (
+                    f"{result} = [layer(tensor{more}) for layer, tensor in zip(self.{chain.name}, {from_})]",
+                    after,
+                )
+            ]
         return [(f"{result} = self.{chain.name}({from_}{more})", after)]
-
-

@@ -52,14 +52,17 @@ class AnyresPack(Primitive):
         scope.grid_named(self.sizes, 2, "sizes")
         area = " * ".join(str(factor) for factor in group.factors)
         scope.contract(
-            f"for each image, anyres is {area} + rows * (columns + 1) of its tile grid without padding, from `{self.sizes}`",
+            f"for each image, anyres is {area} + rows * (columns + 1) of its tiles without padding"
+            f", from `{self.sizes}`",
             "anyres_pack",
         )
         return TensorType((Axis.of("anyres"), x.axes[-1]), each=Dim.of("images"))
 
     def members(self, x: TensorType, y: TensorType, scope: Scope) -> list[Member]:
         width = scope.value(x.width)
-        std = std_value(self.init.normal, scope) if self.init is not None and self.init.normal else width**-0.5
+        std = (
+            std_value(self.init.normal, scope) if self.init is not None and self.init.normal else width**-0.5
+        )
         init = (f"nn.init.normal_({{self}}, std={std!r})",)
         return [Member(self.newline, f"nn.Parameter(torch.empty({width}))", (("", (width,)),), init)]
 

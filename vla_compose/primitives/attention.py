@@ -57,7 +57,9 @@ class Attention(Primitive):
         if heads % kv_heads:
             message = f"{kv_heads} key heads cannot serve {heads} heads evenly"
             good = next(h for h in range(kv_heads, 0, -1) if heads % h == 0)
-            scope.fail("VC203", message, "kv_heads", help=f"use a number that divides {heads}, such as {good}")
+            scope.fail(
+                "VC203", message, "kv_heads", help=f"use a number that divides {heads}, such as {good}"
+            )
         if self.keys == "self":
             if self.context_norm is not None or self.mask is not None:
                 message = "`context_norm` and `mask` belong to a context, which `keys: self` does not read"

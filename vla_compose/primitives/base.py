@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -117,6 +117,6 @@ def rows(x: TensorType) -> Dim:
     return product(axis.size for at, axis in enumerate(x.axes) if at != len(x.axes) + x.channel)
 
 
-def module(path: str, call: str, parameters: dict[str, tuple[int, ...]], **more: Any) -> Member:
+def module(path: str, call: str, parameters: Mapping[str, tuple[int, ...]], **more: Any) -> Member:
     """A submodule made by `call`."""
     return Member(path, call, tuple(parameters.items()), **more)

@@ -38,7 +38,11 @@ class Conv2d(Primitive):
 
     def infer(self, x: TensorType, scope: Scope) -> TensorType:
         if not x.is_map:
-            scope.fail("VC205", f"`conv2d` works on a map, but gets the tokens `{x}`", help="put `- to_map` before it")
+            scope.fail(
+                "VC205",
+                f"`conv2d` works on a map, but gets the tokens `{x}`",
+                help="put `- to_map` before it",
+            )
         scope.value(x.width)
         kernel, stride, padding = self._numbers(scope)
         sides = []
@@ -49,7 +53,9 @@ class Conv2d(Primitive):
                 symbolic = axis.size // self.kernel
                 sides.append(Axis.of(symbolic if side.constant is None else side))
             else:
-                sides.append(Axis.of((axis.size.substitute(scope.values) + (2 * padding - kernel)) // stride + 1))
+                sides.append(
+                    Axis.of((axis.size.substitute(scope.values) + (2 * padding - kernel)) // stride + 1)
+                )
         wide = x.with_width(scope.width(self.out, x, "out"))
         return TensorType((*wide.axes[:-2], *sides), wide.channel)
 
@@ -60,7 +66,9 @@ class Conv2d(Primitive):
         call += f", stride={stride}" if stride != 1 else ""
         call += f", padding={padding}" if padding else ""
         call += ")" if self.bias else ", bias=False)"
-        parameters = {"weight": (outside, inside, kernel, kernel)} | ({"bias": (outside,)} if self.bias else {})
+        parameters = {"weight": (outside, inside, kernel, kernel)} | (
+            {"bias": (outside,)} if self.bias else {}
+        )
         return [module(self.name, call, parameters, init=init_lines(self.init, self.bias, scope))]
 
     def flops(self, x: TensorType, y: TensorType, scope: Scope) -> Dim:

@@ -59,7 +59,9 @@ def _cut(segments: list[Group], count: int, scope: Scope) -> list[Group]:
         size = segments[0].size.substitute(scope.values).constant
         if size is None:
             message = f"`drop` would cut {count} of `{segments[0]}`, whose rows and columns would be lost"
-            scope.fail("VC202", message, help=f"type the input so that it shows them, such as `b {count}+(s s) c`")
+            scope.fail(
+                "VC202", message, help=f"type the input so that it shows them, such as `b {count}+(s s) c`"
+            )
         if size > count:
             return [Group((Dim.of(size - count),)), *segments[1:]]
         count -= size

@@ -44,7 +44,7 @@ class Model(BaseModel):
 
 def fault(code: str, message: str, **context: Any) -> PydanticCustomError:
     """An error of a field, of one of the kinds that `vla_compose.spec.faults` knows."""
-    return PydanticCustomError(code, "{message}", {"message": message, **context})  # type: ignore[arg-type]
+    return PydanticCustomError(code, "{message}", {"message": message, **context})
 
 
 def check_name(value: object) -> str:
@@ -52,7 +52,9 @@ def check_name(value: object) -> str:
     if not isinstance(value, str):
         raise fault("name", "a name was expected")
     if not _NAME.match(value):
-        raise fault("name", f"`{ascii(value)[1:-1]}` is not a name: letters, digits and `_`, parts joined by dots")
+        raise fault(
+            "name", f"`{ascii(value)[1:-1]}` is not a name: letters, digits and `_`, parts joined by dots"
+        )
     for part in value.split("."):
         if keyword.iskeyword(part):
             raise fault("reserved", f"`{part}` is a Python keyword")
@@ -129,7 +131,9 @@ def _plain(check: Any) -> GetPydanticSchema:
 Name = Annotated[
     str,
     _plain(check_name),
-    WithJsonSchema({"type": "string", "pattern": r"^[A-Za-z_][A-Za-z0-9_.]*$", "examples": ["linear_fc1", "mlp.0"]}),
+    WithJsonSchema(
+        {"type": "string", "pattern": r"^[A-Za-z_][A-Za-z0-9_.]*$", "examples": ["linear_fc1", "mlp.0"]}
+    ),
 ]
 Size = Annotated[
     Dim,
@@ -138,7 +142,9 @@ Size = Annotated[
         {"anyOf": [{"type": "integer"}, {"type": "string"}], "examples": [1024, "text", "4 * vision", "same"]}
     ),
 ]
-When = Annotated[Condition, _plain(check_condition), WithJsonSchema({"type": "string", "examples": ["vision != text"]})]
+When = Annotated[
+    Condition, _plain(check_condition), WithJsonSchema({"type": "string", "examples": ["vision != text"]})
+]
 Deviation = Annotated[
     Std,
     _plain(check_std),
@@ -156,5 +162,7 @@ class Init(Model):
 
     normal: Deviation | None = Field(None, description="normal distribution of this standard deviation")
     trunc_normal: Deviation | None = Field(None, description="the same, cut at -2 and 2")
-    constant: Annotated[float, Field(ge=-100, le=100)] | None = Field(None, description="the same number everywhere")
+    constant: Annotated[float, Field(ge=-100, le=100)] | None = Field(
+        None, description="the same number everywhere"
+    )
     bias: Literal["zeros"] | None = Field(None, description="set the bias to zeros (default: torch's own)")

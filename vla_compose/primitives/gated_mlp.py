@@ -31,7 +31,9 @@ class GatedMlp(Primitive):
 
     name: Name | None = Field(None, description="state-dict name that the three maps stand below")
     names_: Annotated[list[Name], Field(min_length=3, max_length=3)] = Field(
-        ["gate_proj", "up_proj", "down_proj"], alias="names", description="names of the gate, the value and the result"
+        ["gate_proj", "up_proj", "down_proj"],
+        alias="names",
+        description="names of the gate, the value and the result",
     )
     hidden: Size = Field(description="channels between")
     out: Size = Field(description="channels after the step")
@@ -44,7 +46,11 @@ class GatedMlp(Primitive):
 
     def infer(self, x: TensorType, scope: Scope) -> TensorType:
         if x.is_map:
-            scope.fail("VC205", f"`gated_mlp` works on tokens, but gets the map `{x}`", help="put `- to_tokens` before it")
+            scope.fail(
+                "VC205",
+                f"`gated_mlp` works on tokens, but gets the map `{x}`",
+                help="put `- to_tokens` before it",
+            )
         scope.value(x.width)
         scope.width(self.hidden, x, "hidden")
         return x.with_width(scope.width(self.out, x, "out"))

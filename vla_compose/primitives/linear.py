@@ -35,7 +35,11 @@ class Linear(Primitive):
 
     def infer(self, x: TensorType, scope: Scope) -> TensorType:
         if x.is_map:
-            scope.fail("VC205", f"`linear` works on tokens, but gets the map `{x}`", help="put `- to_tokens` before it")
+            scope.fail(
+                "VC205",
+                f"`linear` works on tokens, but gets the map `{x}`",
+                help="put `- to_tokens` before it",
+            )
         got = scope.value(x.width)
         if self.in_ is not None and scope.value(self.in_, "in") != got:
             stated = scope.value(self.in_, "in")
@@ -43,12 +47,15 @@ class Linear(Primitive):
             help = "leave out `in`"
             if stated > got and stated % got == 0 and round((stated // got) ** 0.5) ** 2 == stated // got:
                 size = round((stated // got) ** 0.5)
-                help = f"put `- spatial_merge: {{size: {size}}}` before this step ({size * size} * {got} = {stated})"
+                step = f"- spatial_merge: {{size: {size}}}"
+                help = f"put `{step}` before this step ({size * size} * {got} = {stated})"
             scope.report("VC201", message, "in", help=help, why=True, found=str(got), expected=str(stated))
         return x.with_width(scope.width(self.out, x, "out"))
 
     def members(self, x: TensorType, y: TensorType, scope: Scope) -> list[Member]:
-        return [linear_member(self.name, scope.value(x.width), scope.value(y.width), self.bias, self.init, scope)]
+        return [
+            linear_member(self.name, scope.value(x.width), scope.value(y.width), self.bias, self.init, scope)
+        ]
 
     def flops(self, x: TensorType, y: TensorType, scope: Scope) -> Dim:
         return rows(x) * x.width * y.width * 2
@@ -62,7 +69,9 @@ def linear_call(inside: int, outside: int, bias: bool) -> str:
     return f"nn.Linear({inside}, {outside}{'' if bias else ', bias=False'})"
 
 
-def linear_member(name: str, inside: int, outside: int, bias: bool, init: Init | None, scope: Scope) -> Member:
+def linear_member(
+    name: str, inside: int, outside: int, bias: bool, init: Init | None, scope: Scope
+) -> Member:
     """The submodule of one linear map, with its initial values."""
     parameters = {"weight": (outside, inside)} | ({"bias": (outside,)} if bias else {})
     return module(name, linear_call(inside, outside, bias), parameters, init=init_lines(init, bias, scope))
@@ -86,4 +95,8 @@ def init_lines(init: Init | None, bias: bool, scope: Scope, weight: str = ".weig
 
 def std_value(std: Std, scope: Scope) -> float:
     """The number that a standard deviation stands for."""
-    return std.value if std.root is None and std.value is not None else scope.value(std.root or Dim.of(1), "init") ** -0.5
+    return (
+        std.value
+        if std.root is None and std.value is not None
+        else scope.value(std.root or Dim.of(1), "init") ** -0.5
+    )

@@ -33,7 +33,11 @@ class Matmul(Primitive):
 
     def infer(self, x: TensorType, scope: Scope) -> TensorType:
         if x.is_map:
-            scope.fail("VC205", f"`matmul` works on tokens, but gets the map `{x}`", help="put `- to_tokens` before it")
+            scope.fail(
+                "VC205",
+                f"`matmul` works on tokens, but gets the map `{x}`",
+                help="put `- to_tokens` before it",
+            )
         scope.value(x.width)
         return x.with_width(scope.width(self.out, x, "out"))
 

@@ -32,7 +32,10 @@ class Mlp(Primitive):
 
     name: Name | None = Field(None, description="state-dict name of an `nn.Sequential`")
     names_: Annotated[list[Name], Field(min_length=2, max_length=2)] | None = Field(
-        None, alias="names", description="state-dict names of the two linear maps", examples=[["linear_1", "linear_2"]]
+        None,
+        alias="names",
+        description="state-dict names of the two linear maps",
+        examples=[["linear_1", "linear_2"]],
     )
     hidden: Size = Field(description="channels between the two maps")
     out: Size = Field(description="channels after the step")
@@ -50,7 +53,9 @@ class Mlp(Primitive):
 
     def infer(self, x: TensorType, scope: Scope) -> TensorType:
         if x.is_map:
-            scope.fail("VC205", f"`mlp` works on tokens, but gets the map `{x}`", help="put `- to_tokens` before it")
+            scope.fail(
+                "VC205", f"`mlp` works on tokens, but gets the map `{x}`", help="put `- to_tokens` before it"
+            )
         scope.value(x.width)
         scope.width(self.hidden, x, "hidden")
         return x.with_width(scope.width(self.out, x, "out"))
@@ -68,9 +73,15 @@ class Mlp(Primitive):
             parameters[f"{at}.weight"] = (right, left)
             if self.bias:
                 parameters[f"{at}.bias"] = (right,)
-        calls = [linear_call(inside, hidden, self.bias), MODULES[self.activation], linear_call(hidden, outside, self.bias)]
+        calls = [
+            linear_call(inside, hidden, self.bias),
+            MODULES[self.activation],
+            linear_call(hidden, outside, self.bias),
+        ]
         init = tuple(
-            line.replace("{self}", f"{{self}}[{at}]") for at in (0, 2) for line in init_lines(self.init, self.bias, scope)
+            line.replace("{self}", f"{{self}}[{at}]")
+            for at in (0, 2)
+            for line in init_lines(self.init, self.bias, scope)
         )
         return [module(self.name or "", f"nn.Sequential({', '.join(calls)})", parameters, init=init)]
 

@@ -23,7 +23,9 @@ class Positions(Model):
 
     name: Name = Field(description="state-dict name; the table is in the checkpoint and is not trained")
     kind: Literal["sincos_2d"] = Field("sincos_2d", description="fixed sines and cosines of row and column")
-    resize: Literal["bicubic"] = Field("bicubic", description="how the table is fitted to the grid of the keys")
+    resize: Literal["bicubic"] = Field(
+        "bicubic", description="how the table is fitted to the grid of the keys"
+    )
 
 
 class MultiheadAttention(Primitive):
@@ -48,7 +50,9 @@ class MultiheadAttention(Primitive):
     def infer(self, x: TensorType, scope: Scope) -> TensorType:
         context = scope.context
         if context is None:
-            scope.fail("VC205", "`multihead_attention` has no context to read", help="put `- queries` before it")
+            scope.fail(
+                "VC205", "`multihead_attention` has no context to read", help="put `- queries` before it"
+            )
         width, heads = scope.value(x.width), scope.value(self.heads, "heads")
         check_heads(width, heads, scope)
         if not scope.equal(x.width, context.width):
@@ -73,11 +77,18 @@ class MultiheadAttention(Primitive):
             message = f"{count} queries are no square grid, which `positions` needs"
             scope.fail("VC203", message, "positions", help=f"use a square number of queries, such as {near}")
         if width % 4:
-            scope.fail("VC203", f"sincos_2d needs channels in fours, not {width}", "positions", help="change the width")
+            scope.fail(
+                "VC203",
+                f"sincos_2d needs channels in fours, not {width}",
+                "positions",
+                help="change the width",
+            )
         group = context.tokens.group
         if group is None or len(group.factors) != 2:
             message = f"positions of keys need rows and columns, but the context is `{context.tokens}`"
-            scope.fail("VC202", message, "positions", help="type the input by its grid, such as `b (s s) vision`")
+            scope.fail(
+                "VC202", message, "positions", help="type the input by its grid, such as `b (s s) vision`"
+            )
         scope.known(*group.factors)
 
     def members(self, x: TensorType, y: TensorType, scope: Scope) -> list[Member]:
@@ -105,7 +116,7 @@ class MultiheadAttention(Primitive):
     def lower(self, node: Node, code: Code) -> None:
         context = code.context
         batched = len(node.before.axes) == 3
-        repeat = f"permute(1, 0, 2)" if batched else f"unsqueeze(1).repeat(1, {context}.shape[0], 1)"
+        repeat = "permute(1, 0, 2)" if batched else f"unsqueeze(1).repeat(1, {context}.shape[0], 1)"
         queries = code.let("queries", f"{code.x}.{repeat}")
         values = keys = code.let("values", f"{context}.permute(1, 0, 2)")
         if self.positions is not None:
@@ -130,4 +141,6 @@ def check_heads(width: int, heads: int, scope: Scope) -> None:
     if width % heads:
         good = next(h for h in range(heads, 0, -1) if width % h == 0)
         message = f"{heads} heads cannot share {width} channels evenly"
-        scope.fail("VC203", message, "heads", help=f"use a number that divides {width}, such as {good}", why=True)
+        scope.fail(
+            "VC203", message, "heads", help=f"use a number that divides {width}, such as {good}", why=True
+        )

@@ -45,7 +45,9 @@ class Norm(Primitive):
 
     def infer(self, x: TensorType, scope: Scope) -> TensorType:
         if x.is_map:
-            scope.fail("VC205", f"`norm` works on tokens, but gets the map `{x}`", help="put `- to_tokens` before it")
+            scope.fail(
+                "VC205", f"`norm` works on tokens, but gets the map `{x}`", help="put `- to_tokens` before it"
+            )
         scope.value(x.width)
         return x
 

@@ -35,7 +35,11 @@ class Queries(Primitive):
 
     def infer(self, x: TensorType, scope: Scope) -> TensorType:
         if x.is_map or len(x.axes) != 3:
-            scope.fail("VC205", f"`queries` takes tokens `b n c` as context, but gets `{x}`", help="type the input as `b n c`")
+            scope.fail(
+                "VC205",
+                f"`queries` takes tokens `b n c` as context, but gets `{x}`",
+                help="type the input as `b n c`",
+            )
         scope.value(self.count, "count")
         scope.value(x.width)
         scope.context = x

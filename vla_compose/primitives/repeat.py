@@ -25,7 +25,6 @@ class Repeat(Primitive):
     `name.1` and so on.
 
     Example:
-
         - repeat:
             name: layers
             count: depth
@@ -45,7 +44,9 @@ class Repeat(Primitive):
     def infer(self, x: TensorType, scope: Scope) -> TensorType:
         count = scope.value(self.count, "count")
         if count > MOST_LAYERS:
-            scope.fail("VC209", f"{count} layers are more than {MOST_LAYERS}", "count", help="use fewer layers")
+            scope.fail(
+                "VC209", f"{count} layers are more than {MOST_LAYERS}", "count", help="use fewer layers"
+            )
         node = scope.node
         node.own_class = True
         y = scope.child(self.name).run(self.steps, x, node.body)
@@ -66,7 +67,11 @@ class Repeat(Primitive):
         parameters = tuple((f"{at}.{name}", shape) for at in range(count) for name, shape in inside)
         made = class_name(f"{scope.prefix}.{self.name}")
         runtime = tuple(piece for member in members(scope.node.body) for piece in member.runtime)
-        return [Member(self.name, f"nn.ModuleList([{made}() for _ in range({count})])", parameters, runtime=runtime)]
+        return [
+            Member(
+                self.name, f"nn.ModuleList([{made}() for _ in range({count})])", parameters, runtime=runtime
+            )
+        ]
 
     def flops(self, x: TensorType, y: TensorType, scope: Scope) -> Dim:
         total = Dim.of(0)

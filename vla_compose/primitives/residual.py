@@ -22,7 +22,6 @@ class Residual(Primitive):
     The steps must give back the type they were given, order of tokens included.
 
     Example:
-
         - residual:
             - norm: {name: ln}
             - mlp: {names: [fc1, fc2], hidden: 4 * same, out: same, activation: gelu}

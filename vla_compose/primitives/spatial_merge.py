@@ -40,7 +40,9 @@ class SpatialMerge(Primitive):
     def infer(self, x: TensorType, scope: Scope) -> TensorType:
         size = scope.value(self.size, "size")
         if x.is_map or len(x.axes) < 2:
-            scope.fail("VC205", f"`spatial_merge` takes tokens, but gets `{x}`", help="put `- to_tokens` before it")
+            scope.fail(
+                "VC205", f"`spatial_merge` takes tokens, but gets `{x}`", help="put `- to_tokens` before it"
+            )
         group = x.tokens.group
         if group is None or len(group.factors) < 2:
             scope.fail(
@@ -59,7 +61,7 @@ class SpatialMerge(Primitive):
             if fixed and len(fixed) < 2:
                 scope.fail(
                     "VC202",
-                    f"cannot merge {size}x{size} neighbours: `{x.tokens}` ends with `{fixed[0]}`, which is no row of a grid",
+                    f"cannot merge {size}x{size} neighbours: in `{x.tokens}`, `{fixed[0]}` is no side of a grid",
                     help=f"type the tokens as blocks `(n {self.size} {self.size})` or as a grid `(h w)`",
                 )
             if not group.packed:
@@ -82,14 +84,27 @@ class SpatialMerge(Primitive):
                 code.set(f"{code.x}.reshape({', '.join([*batch, '-1', str(wide)])})")
             else:
                 swap = ", ".join(str(axis) for axis in [*range(offset + 1), offset + 2, offset + 1])
-                code.set(f"{code.x}.reshape({', '.join([*batch, '-1', str(m * m), str(channels)])}).permute({swap})")
+                code.set(
+                    f"{code.x}.reshape({', '.join([*batch, '-1', str(m * m), str(channels)])})"
+                    f".permute({swap})"
+                )
                 code.set(f"{code.x}.reshape({', '.join([*batch, '-1', str(wide)])})")
             return
         *lead, height, width = group.factors
         parts = [*batch, *(code.size(factor) for factor in lead)]
         at = len(parts)
-        parts += [code.size(height // self.size), str(m), code.size(width // self.size), str(m), str(channels)]
-        inner = [at, at + 2, at + 1, at + 3, at + 4] if self.channels == "hwc" else [at, at + 2, at + 4, at + 1, at + 3]
+        parts += [
+            code.size(height // self.size),
+            str(m),
+            code.size(width // self.size),
+            str(m),
+            str(channels),
+        ]
+        inner = (
+            [at, at + 2, at + 1, at + 3, at + 4]
+            if self.channels == "hwc"
+            else [at, at + 2, at + 4, at + 1, at + 3]
+        )
         order = ", ".join(str(axis) for axis in [*range(at), *inner])
         code.set(f"{code.x}.reshape({', '.join(parts)}).permute({order})")
         code.set(f"{code.x}.reshape({', '.join([*batch, '-1', str(wide)])})")

@@ -36,7 +36,9 @@ class TemporalMerge(Primitive):
         group = None if x.is_map or len(x.axes) != 2 else x.tokens.group
         if group is None or not group.packed or len(group.factors) < 2:
             message = f"`temporal_merge` needs packed frames, but gets `{x}`"
-            scope.fail("VC202", message, help="type the input as `packed(t h w) c` with an input `{grid: t h w}`")
+            scope.fail(
+                "VC202", message, help="type the input as `packed(t h w) c` with an input `{grid: t h w}`"
+            )
         frames, *frame = group.factors
         symbols = {name for factor in group.factors for name in factor.substitute(scope.values).symbols()}
         scope.grid(symbols)

@@ -74,12 +74,14 @@ class Tokens(Primitive):
         x = code.x
         if self.row_end is not None:
             name = code.attr(self.row_end)
-            column = code.let("column", f"{name}.reshape(1, -1, 1, 1).expand({x}.shape[0], -1, {x}.shape[2], 1)")
+            column = code.let(
+                "column", f"{name}.reshape(1, -1, 1, 1).expand({x}.shape[0], -1, {x}.shape[2], 1)"
+            )
             code.set(f"torch.cat([{x}, {column}.to({x}.dtype)], dim=-1)")
             return
         parts = [x]
-        for name, place in ((self.start, 0), (self.end, 2)):
-            if name is not None:
-                row = f"{code.attr(name)}.reshape(1, 1, -1).expand({x}.shape[0], 1, -1).to({x}.dtype)"
+        for given, place in ((self.start, 0), (self.end, 2)):
+            if given is not None:
+                row = f"{code.attr(given)}.reshape(1, 1, -1).expand({x}.shape[0], 1, -1).to({x}.dtype)"
                 parts.insert(place, code.let("first" if place == 0 else "last", row))
         code.set(f"torch.cat([{', '.join(parts)}], dim=1)")

@@ -178,5 +178,7 @@ def _grid(section: Section) -> RenderableType:
             no_wrap=number or (not at and not framed and len(section.rows[0]) > 1),
         )
     for row in section.rows:
-        table.add_row(*(Text(text, overflow="fold") for text in row))
+        # An address stays one link when it is folded over two lines.
+        links = (f"link {text}" if text.startswith("https://") and " " not in text else "" for text in row)
+        table.add_row(*(Text(text, link, overflow="fold") for text, link in zip(row, links, strict=True)))
     return table

@@ -8,7 +8,9 @@ from torch.nn import functional as F
 
 
 def attend(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, scale: float) -> Tensor:
-    """Attention of [batch, heads, queries, dim] to [batch, kv_heads, keys, dim], as [batch, queries, heads, dim].
+    """Attention of [batch, heads, queries, dim] to [batch, kv_heads, keys, dim].
+
+    Returns [batch, queries, heads, dim].
 
     Without a mask, shared heads are left to torch; with one, keys and values are repeated, as transformers
     does it, because torch has no fast kernel for both.

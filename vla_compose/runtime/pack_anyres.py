@@ -38,17 +38,19 @@ def pack_anyres(
 ) -> list[Tensor]:
     """Lay the tiles of each image out as one map, without padding, with `newline` at the end of every row.
 
-    `x` is [tiles, grid[0] * grid[1], channels] for all images, each with a view of the whole first. When there
-    are as many tiles as images, no image was cut: each is its one view, and `newline` after it.
+    `x` is [tiles, grid[0] * grid[1], channels] for all images, each with a view of the whole first. When
+    there are as many tiles as images, no image was cut: each is its one view, and `newline` after it.
     """
     if x.shape[0] == len(sizes):
         return [torch.cat((one, newline[None].to(one)), dim=0) for one in x]
     fits = [best_grid(height, width, grids) for height, width in sizes]
     counts = [1 + (height // tile) * (width // tile) for height, width in fits]
     if x.shape[0] != sum(counts):
-        raise ValueError(f"images of sizes {sizes} have {counts} tiles (anyres_pack), but there are {x.shape[0]}")
+        raise ValueError(
+            f"images of sizes {sizes} have {counts} tiles (anyres_pack), but there are {x.shape[0]}"
+        )
     packed: list[Tensor] = []
-    for tiles, (height, width), (rows, columns) in zip(torch.split(x, counts, dim=0), sizes, fits):
+    for tiles, (height, width), (rows, columns) in zip(x.split(counts), sizes, fits, strict=True):
         whole, tiles = tiles[0], tiles[1:]
         tiles = tiles.view(rows // tile, columns // tile, grid[0], grid[1], -1)
         tiles = tiles.permute(4, 0, 2, 1, 3).contiguous().flatten(1, 2).flatten(2, 3)

@@ -8,9 +8,9 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from vla_compose.codes import CODES
 from vla_compose.diagnostics import Diagnostic, Label
 from vla_compose.primitives.base import Path
-from vla_compose.codes import CODES
 from vla_compose.spec.reader import Document
 
 M = TypeVar("M", bound=BaseModel)
@@ -80,7 +80,9 @@ class Faults:
     def model(self, model: type[M], body: Any, path: Path, *, what: str) -> M | None:
         """Validate `body`; on failure report every mistake and return `None`."""
         if not isinstance(body, dict):
-            self.add("VC103", f"{what} must be a mapping", path, help=f"write the fields of {what} as `key: value`")
+            self.add(
+                "VC103", f"{what} must be a mapping", path, help=f"write the fields of {what} as `key: value`"
+            )
             return None
         try:
             return model.model_validate(body)
@@ -114,7 +116,12 @@ class Faults:
         elif "message" in context:
             self.add(code, f"`{name}`: {context['message']}", at, help=_HELP.get(kind))
         else:
-            bounds = {"greater_than": "gt", "greater_than_equal": "ge", "less_than": "lt", "less_than_equal": "le"}
+            bounds = {
+                "greater_than": "gt",
+                "greater_than_equal": "ge",
+                "less_than": "lt",
+                "less_than_equal": "le",
+            }
             words = {"gt": "more than", "ge": "at least", "lt": "less than", "le": "at most"}
             if kind in bounds:
                 limit = f"{words[bounds[kind]]} {context[bounds[kind]]}"
@@ -148,7 +155,9 @@ def _owner(model: type[BaseModel], path: Path) -> type[BaseModel] | None:
         field = next((f for key, f in model.model_fields.items() if part in (key, f.alias)), None)
         if field is None:
             return None
-        inner = [a for a in (field.annotation, *getattr(field.annotation, "__args__", ())) if isinstance(a, type)]
+        inner = [
+            a for a in (field.annotation, *getattr(field.annotation, "__args__", ())) if isinstance(a, type)
+        ]
         nested = next((a for a in inner if issubclass(a, BaseModel)), None)
         if nested is None:
             return None

@@ -13,7 +13,8 @@ class TensorInput(Model):
     """A tensor that `forward` takes, or a list of them."""
 
     type: StrictStr = Field(
-        description="the shape and order as an einops pattern", examples=["b (h w) vision", "(n merge merge) vision"]
+        description="the shape and order as an einops pattern",
+        examples=["b (h w) vision", "(n merge merge) vision"],
     )
     each: Size | None = Field(None, description="the input is a list of this many tensors of that type")
     optional: StrictBool = Field(False, description="`forward` may be called without it (`None`)")
@@ -34,7 +35,7 @@ class SizesInput(Model):
 
 
 class GridInput(Model):
-    """An integer tensor with one row an image, such as `grid_thw`: sizes of each segment of a packed input."""
+    """An integer tensor with one row an image, such as `grid_thw`: sizes of each part of a packed input."""
 
     grid: StrictStr = Field(description="the names of the columns, in order", examples=["t h w"])
 
@@ -58,5 +59,5 @@ def input_kind(fields: object) -> type[TensorInput] | type[SizesInput] | type[Gr
     if isinstance(fields, dict):
         for field, kind in (("sizes", SizesInput), ("grid", GridInput), ("flag", FlagInput)):
             if field in fields:
-                return kind  # type: ignore[return-value]
+                return kind
     return TensorInput

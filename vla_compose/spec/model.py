@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, StrictBool, StrictStr, WithJsonSchema, model_validator
 
 from vla_compose.primitives.base import Path, Step
-from vla_compose.primitives.fields import STEPS_REF, Model, Name, Size
+from vla_compose.primitives.fields import STEPS_REF, Model, Name, Size, fault
 from vla_compose.spec.inputs import Input
 from vla_compose.spec.reader import Document
 from vla_compose.types.dim import Dim
@@ -20,8 +20,6 @@ ROOT = ""
 """Name of the chain that top-level `steps` make: its members have no level of their own."""
 
 Steps = Annotated[list[Any], WithJsonSchema({"$ref": STEPS_REF})]
-
-
 
 
 class ChoiceFields(Model):
@@ -57,15 +55,21 @@ class ChainFields(Model):
     """A named run of steps; a submodule of that name."""
 
     from_: OriginFields = Field(
-        None, alias="from", description="the input or chain that it starts from, a choice by a flag, or several"
+        None,
+        alias="from",
+        description="the input or chain that it starts from, a choice by a flag, or several",
     )
-    each: StrictBool = Field(False, description="one copy of the chain, with weights of its own, a tensor of the list")
+    each: StrictBool = Field(
+        False, description="one copy of the chain, with weights of its own, a tensor of the list"
+    )
     per_image: StrictStr | None = Field(
         None, description="grid input; the chain runs once for each image of a packed input"
     )
     inline: StrictBool = Field(False, description="its members have no level of their own in the state dict")
     steps: Steps = Field(description="what happens to it, one primitive an entry")
-    order: list[Name] = Field([], description="state-dict order of submodules, where it is not the order of steps")
+    order: list[Name] = Field(
+        [], description="state-dict order of submodules, where it is not the order of steps"
+    )
     unused: dict[str, Size] = Field({}, description="parameters of the checkpoint that `forward` never reads")
 
 
@@ -73,7 +77,9 @@ class Sources(Model):
     """Where the architecture is published."""
 
     paper: StrictStr | None = Field(None, description="link to the paper", pattern=r"^https://[^\s<>\"']+$")
-    code: StrictStr | None = Field(None, description="link to the original code", pattern=r"^https://[^\s<>\"']+$")
+    code: StrictStr | None = Field(
+        None, description="link to the original code", pattern=r"^https://[^\s<>\"']+$"
+    )
 
 
 class OutputFields(Model):
@@ -99,11 +105,15 @@ class SpecFields(Model):
     dims: dict[str, Size] = Field({}, description="integers that are known when the module is built")
     inputs: dict[str, Any] = Field(description="what `forward` takes, by name and in order")
     from_: OriginFields = Field(
-        None, alias="from", description="where top-level `steps` start: an input, a chain, a choice, or several"
+        None,
+        alias="from",
+        description="where top-level `steps` start: an input, a chain, a choice, or several",
     )
     steps: Steps | None = Field(None, description="what happens to the input, one primitive an entry")
     chains: dict[str, Any] = Field({}, description="named runs of steps, each a submodule")
-    order: list[Name] = Field([], description="state-dict order of submodules, where it is not the order of steps")
+    order: list[Name] = Field(
+        [], description="state-dict order of submodules, where it is not the order of steps"
+    )
     unused: dict[str, Size] = Field({}, description="parameters of the checkpoint that `forward` never reads")
     outputs: dict[str, Any] = Field({}, description="what `forward` returns, by name and in order")
     variants: dict[str, dict[str, Size]] = Field({}, description="released sizes: dims by name of the size")
@@ -133,7 +143,7 @@ class Combine:
 
 
 Origin = str | Choice | Combine
-"""Where a chain or an output starts: the name of an input or chain, a choice of chains, or several together."""
+"""Where a chain or an output starts: an input or chain, a choice of chains, or several together."""
 
 
 def names(origin: Origin) -> tuple[str, ...]:
@@ -198,5 +208,3 @@ class Spec:
             PatternError: the text is not a pattern.
         """
         return parse_pattern(text, self.dims)
-
-

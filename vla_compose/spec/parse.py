@@ -122,7 +122,13 @@ def _chains(
         if not _good_name(name, path, faults, dotted=True):
             continue
         if isinstance(inputs.get(name), TensorInput):
-            faults.add("VC301", f"`{name}` is an input and a chain", path, key=True, help=f"rename the chain `{name}`")
+            faults.add(
+                "VC301",
+                f"`{name}` is an input and a chain",
+                path,
+                key=True,
+                help=f"rename the chain `{name}`",
+            )
         parsed = faults.model(ChainFields, value, path, what=f"chain `{name}`")
         if parsed is not None:
             source = _source(parsed.from_, inputs, path, faults)
@@ -151,17 +157,32 @@ def _chains(
         source = _source(fields.from_ if fields else None, inputs, (), faults)
         order, unused = (tuple(fields.order), fields.unused) if fields else ((), {})
         found[ROOT] = Chain(
-            ROOT, source, each=False, per_image=None, inline=True, steps=steps, order=order, unused=unused, path=()
+            ROOT,
+            source,
+            each=False,
+            per_image=None,
+            inline=True,
+            steps=steps,
+            order=order,
+            unused=unused,
+            path=(),
         )
     elif not found and not faults.found:
-        faults.add("VC102", "the spec needs `steps` or `chains`", (), help="add `steps:` and one primitive a line")
+        faults.add(
+            "VC102", "the spec needs `steps` or `chains`", (), help="add `steps:` and one primitive a line"
+        )
     for chain in found.values():
         _known_origin(chain.source, (*chain.path, "from"), [*inputs, *found], inputs, faults, own=chain.name)
     return _acyclic(found, faults)
 
 
 def _known_origin(
-    origin: Origin, path: Path, known: list[str], inputs: Mapping[str, Input], faults: Faults, own: str | None = None
+    origin: Origin,
+    path: Path,
+    known: list[str],
+    inputs: Mapping[str, Input],
+    faults: Faults,
+    own: str | None = None,
 ) -> None:
     """Every name that a chain or an output starts from exists."""
     for name in names(origin):
@@ -204,10 +225,14 @@ def _source(given: OriginFields, inputs: Mapping[str, Input], path: Path, faults
     if isinstance(given, ChoiceFields):
         return Choice(given.flag, given.then, given.else_)
     if isinstance(given, CombineFields):
-        return Combine("add", tuple(given.add)) if given.add else Combine(given.axis, tuple(given.concat or ()))
+        return (
+            Combine("add", tuple(given.add)) if given.add else Combine(given.axis, tuple(given.concat or ()))
+        )
     if given is not None:
         return given
-    tensors = [name for name, value in inputs.items() if isinstance(value, TensorInput) and not value.optional]
+    tensors = [
+        name for name, value in inputs.items() if isinstance(value, TensorInput) and not value.optional
+    ]
     if tensors and (len(tensors) == 1 or not path):
         return tensors[0]
     if tensors:
@@ -218,7 +243,12 @@ def _source(given: OriginFields, inputs: Mapping[str, Input], path: Path, faults
 
 def _steps(body: Any, path: Path, faults: Faults) -> tuple[Step, ...]:
     if not isinstance(body, list) or not body:
-        faults.add("VC103", "`steps` must be a list with at least one step", path, help="write `- linear: {name: proj, out: text}`")
+        faults.add(
+            "VC103",
+            "`steps` must be a list with at least one step",
+            path,
+            help="write `- linear: {name: proj, out: text}`",
+        )
         return ()
     found = [_step(value, (*path, at), faults) for at, value in enumerate(body)]
     return tuple(step for step in found if step is not None)
@@ -231,7 +261,8 @@ def _step(value: Any, path: Path, faults: Faults) -> Step | None:
         message = "a step is one primitive with its fields"
         help = "write `- linear: {name: proj, out: text}`"
         if isinstance(value, dict) and len(value) > 1:
-            message = f"a step names one primitive, not {len(value)}: {', '.join(_safe(k) for k in list(value)[:4])}"
+            shown = ", ".join(_safe(key) for key in list(value)[:4])
+            message = f"a step names one primitive, not {len(value)}: {shown}"
             help = "put braces around the fields, or a `-` before each primitive"
         faults.add("VC103", message, path, help=help)
         return None
@@ -241,7 +272,13 @@ def _step(value: Any, path: Path, faults: Faults) -> Step | None:
     if primitive is None:
         near = nearest(kind, REGISTRY)
         help = f"write `{near}`" if near else f"use one of: {', '.join(sorted(REGISTRY))}"
-        faults.add("VC105", f"unknown primitive `{_safe(kind)}`", at if isinstance(value, dict) else path, key=True, help=help)
+        faults.add(
+            "VC105",
+            f"unknown primitive `{_safe(kind)}`",
+            at,
+            key=True,
+            help=help,
+        )
         return None
     if body is None:
         body = {}
@@ -300,11 +337,15 @@ def _pattern(text: str, dims: set[str], path: Path, faults: Faults) -> TensorTyp
     try:
         return parse_pattern(text, dims)
     except PatternError as error:
-        faults.add("VC107", f"the pattern is wrong: {error}", path, help="write a pattern such as `b (h w) vision`")
+        faults.add(
+            "VC107", f"the pattern is wrong: {error}", path, help="write a pattern such as `b (h w) vision`"
+        )
         return None
 
 
-def _names(fields: SpecFields, inputs: Mapping[str, Input], chains: Mapping[str, Chain], faults: Faults) -> None:
+def _names(
+    fields: SpecFields, inputs: Mapping[str, Input], chains: Mapping[str, Chain], faults: Faults
+) -> None:
     for name in fields.dims:
         _good_name(name, ("dims", name), faults)
     for variant, dims in fields.variants.items():
@@ -338,11 +379,20 @@ def _input_names(fields: SpecFields, inputs: Mapping[str, Input], faults: Faults
         elif isinstance(value, SizesInput | GridInput):
             field = "sizes" if isinstance(value, SizesInput) else "grid"
             for symbol in value.names:
-                if not symbol.isidentifier() or symbol in fields.dims or symbol in inputs or symbol in RESERVED:
+                if (
+                    not symbol.isidentifier()
+                    or symbol in fields.dims
+                    or symbol in inputs
+                    or symbol in RESERVED
+                ):
                     message = f"`{_safe(symbol)}` cannot be bound at run time"
                     help = f"name sizes that are no dims and no inputs: `{field}: h w`"
                     faults.add("VC107", message, (*path, field), help=help)
-        if isinstance(value, SizesInput) and value.default is not None and len(value.default) != len(value.names):
+        if (
+            isinstance(value, SizesInput)
+            and value.default is not None
+            and len(value.default) != len(value.names)
+        ):
             message = f"`default` has {len(value.default)} values for {len(value.names)} sizes"
             faults.add("VC104", message, (*path, "default"), help=f"give one value each for `{value.sizes}`")
 

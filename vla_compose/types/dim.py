@@ -10,7 +10,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import total_ordering
 
-
 LARGEST = 2**53
 MOST_TERMS = 64
 

@@ -17,7 +17,9 @@ LONGEST = 200
 MOST_NODES = 64
 DEEPEST = 16
 
-_TOKEN = re.compile(r"\s*(?:(?P<int>[0-9]{1,16}(?![0-9A-Za-z_.]))|(?P<name>[A-Za-z_][A-Za-z0-9_]*)|(?P<op>//|[-+*%()]))")
+_TOKEN = re.compile(
+    r"\s*(?:(?P<int>[0-9]{1,16}(?![0-9A-Za-z_.]))|(?P<name>[A-Za-z_][A-Za-z0-9_]*)|(?P<op>//|[-+*%()]))"
+)
 
 
 class ExpressionError(ValueError):

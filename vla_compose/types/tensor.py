@@ -148,7 +148,11 @@ class TensorType:
     def substitute(self, values: Mapping[str, int | Dim]) -> TensorType:
         """Replace symbols; those not named stay."""
         axes = tuple(
-            Axis(tuple(replace(s, factors=tuple(f.substitute(values) for f in s.factors)) for s in axis.segments))
+            Axis(
+                tuple(
+                    replace(s, factors=tuple(f.substitute(values) for f in s.factors)) for s in axis.segments
+                )
+            )
             for axis in self.axes
         )
         each = self.each.substitute(values) if self.each is not None else None

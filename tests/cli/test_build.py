@@ -1,0 +1,104 @@
+from typing import Any
+
+import pytest
+
+import vla_compose
+
+torch = pytest.importorskip("torch")
+
+SMALL: dict[str, dict[str, Any]] = {
+    "qwen2-vl": {"vision": 16, "text": 24},
+    "qwen2.5-vl": {"vision": 16, "text": 24},
+    "qwen3-vl": {"vision": 16, "text": 24},
+    "hunyuan-ocr": {"vision": 16, "text": 24},
+    "qwen-vl": {"vision": 24, "text": 32, "queries": 16, "heads": 4},
+    "qwen-vl-full": {"vision": 24, "text": 32, "queries": 16, "heads": 4},
+}
+
+
+def arguments(name):
+    return [name, *(part for dim, value in SMALL[name].items() for part in ("--dim", f"{dim}={value}"))]
+
+
+def facts(out):
+    lines = [line.strip().split("   ", 1) for line in out.splitlines()[1:]]
+    return {name.strip(): value.strip() for name, value in lines}
+
+
+@pytest.mark.parametrize("name", SMALL)
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_a_small_one_of_every_seed_runs(run, name, dtype):
+    code, out, err = run("build", *arguments(name), "--dtype", dtype)
+    assert (code, err) == (0, "")
+    found = facts(out)
+    parameters = vla_compose.compose(name, **SMALL[name]).parameters()
+    assert found["parameters"] == f"{parameters:,}"
+    assert found["dtype"] == dtype
+    assert found["device"] == "cpu"
+    unit = 4 if dtype == "float32" else 2
+    assert found["memory"].startswith(f"{parameters * unit / 1024:.1f} KiB")
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "patch", "tokens_in", "tokens_out"),
+    [
+        # 720 / 28 rounds to 26 rows of cells, 1280 / 28 to 46: 52 x 92 patches, as the processor has it.
+        ("qwen2-vl", "1280x720", 14, 4784, 1196),
+        ("hunyuan-ocr", "1280x720", 16, 45 * 80, 2 + 22 * 41),
+        ("qwen-vl", "448x448", 14, 1024, 16),
+        ("qwen2-vl", "1x1", 14, 4, 1),
+    ],
+)
+def test_the_grid_of_an_image(run, name, size, patch, tokens_in, tokens_out):
+    code, out, _ = run("build", *arguments(name), "--image-size", size, "--patch-size", patch)
+    assert code == 0
+    found = facts(out)
+    assert found["in x"].startswith(f"{tokens_in:,} tokens [")
+    assert found["out tokens"].startswith(f"{tokens_out:,} tokens [")
+    assert found["image"].startswith(f"{size} as ")
+
+
+def test_contracts_choose_the_small_sizes(run, spec):
+    path = spec(
+        "mine.yaml",
+        ("b n vision", "b (h w) vision\n  size: {sizes: h w}"),
+        ("steps:", "steps:\n  - spatial_merge: {size: 7}"),
+    )
+    code, out, _ = run("build", path)
+    assert code == 0
+    assert facts(out)["in size"] == "7 7"
+    assert facts(out)["out tokens"] == "1 tokens [1, 1, 16]"
+
+
+def test_an_image_that_does_not_fit(run):
+    code, _, err = run("build", *arguments("qwen-vl"), "--image-size", "448x224")
+    assert code == 2
+    assert "16 x 32 patches do not fit the inputs: try an image with equal sides" in err
+
+
+@pytest.mark.parametrize("size", ["448", "448x", "x", "0x4", "axb", "-1x4", "1x2x3", "9999999x1"])
+def test_what_is_no_image_size(run, size):
+    code, _, err = run("build", "qwen2-vl", "--image-size", size)
+    assert code == 2
+    assert "is not WIDTHxHEIGHT" in err
+
+
+def test_a_device_that_is_not_there(run):
+    code, out, err = run("build", *arguments("qwen2-vl"), "--device", "nonsense")
+    assert (code, out) == (2, "")
+    assert err.startswith("error: torch cannot run it in float32 on nonsense: ")
+    assert err.count("\n") == 1
+
+
+def test_it_leaves_gradients_off_and_runs_once(run, monkeypatch):
+    seen = []
+    original = torch.nn.Module.__call__
+
+    def call(self, *args, **kwargs):
+        if type(self).__name__ == "Qwen2Vl":
+            seen.append(torch.is_grad_enabled())
+        return original(self, *args, **kwargs)
+
+    monkeypatch.setattr(torch.nn.Module, "__call__", call)
+    assert run("build", *arguments("qwen2-vl")).code == 0
+    assert seen == [False]
