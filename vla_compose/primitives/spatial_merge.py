@@ -61,7 +61,7 @@ class SpatialMerge(Primitive):
             if fixed and len(fixed) < 2:
                 scope.fail(
                     "VC202",
-                    f"cannot merge {size}x{size} neighbours: in `{x.tokens}`, `{fixed[0]}` is no side of a grid",
+                    f"cannot merge {size}x{size} tokens: in `{x.tokens}`, `{fixed[0]}` is no side of a grid",
                     help=f"type the tokens as blocks `(n {self.size} {self.size})` or as a grid `(h w)`",
                 )
             if not group.packed:

@@ -50,7 +50,7 @@ def pack_anyres(
             f"images of sizes {sizes} have {counts} tiles (anyres_pack), but there are {x.shape[0]}"
         )
     packed: list[Tensor] = []
-    for tiles, (height, width), (rows, columns) in zip(x.split(counts), sizes, fits, strict=True):
+    for tiles, (height, width), (rows, columns) in zip(torch.split(x, counts), sizes, fits, strict=True):
         whole, tiles = tiles[0], tiles[1:]
         tiles = tiles.view(rows // tile, columns // tile, grid[0], grid[1], -1)
         tiles = tiles.permute(4, 0, 2, 1, 3).contiguous().flatten(1, 2).flatten(2, 3)

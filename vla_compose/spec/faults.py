@@ -102,7 +102,7 @@ class Faults:
             known = [field.alias or key for key, field in owner.model_fields.items()] if owner else []
             near = nearest(str(name), known)
             help = f"write `{near}`" if near else f"leave it out; known here: {', '.join(sorted(known))}"
-            self.add(code, f"unknown field `{_safe(name)}` in {what}", at, key=True, help=help)
+            self.add(code, f"unknown field `{safe(name)}` in {what}", at, key=True, help=help)
         elif kind == "missing":
             self.add(code, f"{what} needs the field `{name}`", at[:-1], key=True, help=f"add `{name}: …`")
         elif kind in _TYPES:
@@ -112,7 +112,7 @@ class Faults:
             wrong = _at(body, inner)
             near = nearest(str(wrong), allowed.replace("'", "").replace(" or ", ", ").split(", "))
             help = f"write `{near}`" if near else f"write one of {allowed}"
-            self.add(code, f"`{name}` must be {allowed}, not `{_safe(wrong)}`", at, help=help)
+            self.add(code, f"`{name}` must be {allowed}, not `{safe(wrong)}`", at, help=help)
         elif "message" in context:
             self.add(code, f"`{name}`: {context['message']}", at, help=_HELP.get(kind))
         else:
@@ -165,6 +165,7 @@ def _owner(model: type[BaseModel], path: Path) -> type[BaseModel] | None:
     return model
 
 
-def _safe(value: object) -> str:
+def safe(value: object) -> str:
+    """Text from a spec for use in a message: ASCII, at most 60 characters."""
     text = ascii(value)[1:-1] if isinstance(value, str) else ascii(value)
     return text if len(text) <= 60 else f"{text[:57]}..."

@@ -1,0 +1,156 @@
+"""Chains: where they start, how they run, and their steps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from vla_compose.primitives.base import Path
+from vla_compose.spec.faults import Faults, nearest, safe
+from vla_compose.spec.inputs import FlagInput, GridInput, Input, TensorInput
+from vla_compose.spec.model import (
+    ROOT,
+    Chain,
+    ChainFields,
+    Choice,
+    ChoiceFields,
+    Combine,
+    CombineFields,
+    Origin,
+    OriginFields,
+    SpecFields,
+    names,
+)
+from vla_compose.spec.names import good_name
+from vla_compose.spec.steps import parse_steps
+
+
+def parse_chains(
+    body: Mapping[str, Any], fields: SpecFields | None, inputs: Mapping[str, Input], faults: Faults
+) -> dict[str, Chain]:
+    """The chains of a spec, top-level steps among them, in declared order."""
+    found: dict[str, Chain] = {}
+    raw = body.get("chains", {})
+    for name, value in raw.items() if isinstance(raw, dict) else ():
+        path: Path = ("chains", name)
+        if not good_name(name, path, faults, dotted=True):
+            continue
+        if isinstance(inputs.get(name), TensorInput):
+            faults.add(
+                "VC301",
+                f"`{name}` is an input and a chain",
+                path,
+                key=True,
+                help=f"rename the chain `{name}`",
+            )
+        parsed = faults.model(ChainFields, value, path, what=f"chain `{name}`")
+        if parsed is not None:
+            source = origin_of(parsed.from_, inputs, path, faults)
+            steps = parse_steps(parsed.steps, (*path, "steps"), faults)
+            if parsed.inline and (parsed.each or parsed.per_image):
+                message = f"chain `{name}` cannot be inline: it is called more than once"
+                faults.add("VC104", message, (*path, "inline"), help="leave out `inline`")
+            if parsed.per_image is not None and not isinstance(inputs.get(parsed.per_image), GridInput):
+                near = nearest(parsed.per_image, [n for n, v in inputs.items() if isinstance(v, GridInput)])
+                help = f"write `{near}`" if near else "add the input `grid_thw: {grid: t h w}`"
+                message = f"there is no grid input `{safe(parsed.per_image)}`"
+                faults.add("VC303", message, (*path, "per_image"), help=help)
+            found[name] = Chain(
+                name,
+                source,
+                each=parsed.each,
+                per_image=parsed.per_image,
+                inline=parsed.inline,
+                steps=steps,
+                order=tuple(parsed.order),
+                unused=parsed.unused,
+                path=path,
+            )
+    if "steps" in body:
+        steps = parse_steps(body["steps"], ("steps",), faults)
+        source = origin_of(fields.from_ if fields else None, inputs, (), faults)
+        order, unused = (tuple(fields.order), fields.unused) if fields else ((), {})
+        found[ROOT] = Chain(
+            ROOT,
+            source,
+            each=False,
+            per_image=None,
+            inline=True,
+            steps=steps,
+            order=order,
+            unused=unused,
+            path=(),
+        )
+    elif not found and not faults.found:
+        faults.add(
+            "VC102", "the spec needs `steps` or `chains`", (), help="add `steps:` and one primitive a line"
+        )
+    for chain in found.values():
+        known_origin(chain.source, (*chain.path, "from"), [*inputs, *found], inputs, faults, own=chain.name)
+    return _acyclic(found, faults)
+
+
+def known_origin(
+    origin: Origin,
+    path: Path,
+    known: list[str],
+    inputs: Mapping[str, Input],
+    faults: Faults,
+    own: str | None = None,
+) -> None:
+    """Every name that a chain or an output starts from exists."""
+    for name in names(origin):
+        if name and name not in known:
+            others = [n for n in known if n and n != own]
+            near = nearest(name, others)
+            help = f"write `{near}`" if near else f"write one of: {', '.join(others)}"
+            faults.add("VC303", f"there is no input or chain `{safe(name)}`", path, help=help)
+        elif known.count(name) == 1 and name in inputs and not isinstance(inputs[name], TensorInput):
+            faults.add("VC303", f"`{name}` is no tensor", path, help="start from a tensor input or a chain")
+    if isinstance(origin, Choice) and not isinstance(inputs.get(origin.flag), FlagInput):
+        flags = [n for n, value in inputs.items() if isinstance(value, FlagInput)]
+        near = nearest(origin.flag, flags)
+        help = f"write `flag: {near}`" if near else f"add `{safe(origin.flag)}: {{flag: false}}` to `inputs`"
+        faults.add("VC303", f"there is no flag `{safe(origin.flag)}`", (*path, "flag"), help=help)
+
+
+def _acyclic(chains: dict[str, Chain], faults: Faults) -> dict[str, Chain]:
+    """Declared order is kept; a chain may not feed itself."""
+    state: dict[str, bool] = {}
+
+    def visit(name: str) -> bool:
+        if name not in chains or state.get(name):
+            return False
+        if name in state:
+            return True
+        state[name] = False
+        cyclic = any(visit(source) for source in names(chains[name].source))
+        state[name] = True
+        return cyclic
+
+    for chain in chains.values():
+        if chain.name not in state and visit(chain.name):
+            message = f"chain `{chain.name or 'steps'}` starts from itself"
+            faults.add("VC304", message, (*chain.path, "from"), help="start one of the chains from an input")
+    return chains
+
+
+def origin_of(given: OriginFields, inputs: Mapping[str, Input], path: Path, faults: Faults) -> Origin:
+    """Where a chain starts; the only tensor input when it does not say."""
+    if isinstance(given, ChoiceFields):
+        return Choice(given.flag, given.then, given.else_)
+    if isinstance(given, CombineFields):
+        return (
+            Combine("add", tuple(given.add)) if given.add else Combine(given.axis, tuple(given.concat or ()))
+        )
+    if given is not None:
+        return given
+    tensors = [
+        name for name, value in inputs.items() if isinstance(value, TensorInput) and not value.optional
+    ]
+    if tensors and (len(tensors) == 1 or not path):
+        return tensors[0]
+    if tensors:
+        message = f"chain `{path[-1]}` does not say where it starts"
+        faults.add("VC102", message, path, key=True, help=f"add `from: {tensors[0]}`")
+    return ""
