@@ -18,14 +18,16 @@ from vla_compose.lower.module import source
 from vla_compose.lower.names import class_name
 
 PREFIX = "vla_compose_generated"
+_CLASSES: dict[tuple[str, tuple[tuple[str, int], ...]], type[nn.Module]] = {}
 
 
 def compiled(graph: Graph) -> type[nn.Module]:
     """The class of a checked spec, made by running its source. The same source gives the same class."""
-    text = source(graph)
-    module = _module(text, graph)
-    made: type[nn.Module] = getattr(module, class_name(graph.spec.name))
-    return made
+    key = (graph.spec.text, tuple(graph.values.items()))
+    if key not in _CLASSES:
+        module = _module(source(graph), graph)
+        _CLASSES[key] = getattr(module, class_name(graph.spec.name))
+    return _CLASSES[key]
 
 
 def _module(text: str, graph: Graph) -> ModuleType:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from vla_compose.primitives.base import Member, Node
 from vla_compose.spec.model import Chain, Output, Spec
@@ -84,21 +85,52 @@ class Graph:
         return next(checked for checked in self.chains if checked.chain.name == name)
 
     def entries(self) -> list[tuple[str, tuple[int, ...]]]:
-        """Every state-dict entry with its shape, in the order of steps."""
-        found: list[tuple[str, tuple[int, ...]]] = []
+        """Every state-dict entry with its shape, in state-dict order."""
+        tree: _Tree = {}
         for checked in self.chains:
             prefixes = [""] if checked.chain.inline else [f"{checked.chain.name}."]
             if checked.chain.each:
                 prefixes = [f"{prefixes[0]}{at}." for at in range(checked.copies)]
             for prefix in prefixes:
-                found += [
-                    (prefix + name, shape) for member in checked.members() for name, shape in member.entries()
-                ]
-        return found
+                for member in in_order(checked.members(), checked.chain.order):
+                    for name, shape in member.entries():
+                        _plant(tree, (prefix + name).split("."), shape)
+        return list(_listed(tree, ""))
 
     def parameters(self) -> int:
         """How many numbers the state dict holds."""
         return sum(count(shape) for _, shape in self.entries())
+
+
+_Tree = dict[str, Any]
+
+
+def _plant(tree: _Tree, parts: list[str], shape: tuple[int, ...]) -> None:
+    for part in parts[:-1]:
+        tree = tree.setdefault(part, {})
+    tree[parts[-1]] = shape
+
+
+def _listed(tree: _Tree, prefix: str) -> Iterator[tuple[str, tuple[int, ...]]]:
+    """Parameters before submodules, as torch lists them."""
+    for name, shape in tree.items():
+        if isinstance(shape, tuple):
+            yield prefix + name, shape
+    for name, inner in tree.items():
+        if isinstance(inner, dict):
+            yield from _listed(inner, f"{prefix}{name}.")
+
+
+def in_order(members: Sequence[Member], order: Sequence[str]) -> list[Member]:
+    """Bare parameters, then submodules: those named in `order` first, the others in the order of steps."""
+    places = {name: at for at, name in enumerate(order)}
+    numbered = list(enumerate(members))
+
+    def key(item: tuple[int, Member]) -> tuple[bool, int, int]:
+        at, member = item
+        return (not member.is_parameter, places.get(member.path.split(".")[0], len(places)), at)
+
+    return [member for _, member in sorted(numbered, key=key)]
 
 
 def members(nodes: tuple[Node, ...] | list[Node]) -> Iterator[Member]:

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from vla_compose.check.binding import bindable
+from vla_compose.check.clashes import clashes
 from vla_compose.check.graph import CheckedChain, Edge, Graph, count, members
-from vla_compose.check.join import combine, join
+from vla_compose.check.join import Choices, combine
 from vla_compose.check.scope import MOST_PARAMETERS, Scope, StepFault
 from vla_compose.diagnostics import SpecError
 from vla_compose.primitives.base import Member, Node, Path
@@ -40,25 +41,27 @@ def infer(
     inputs = _inputs(spec, values, faults)
     edges: dict[str, Edge] = dict(inputs)
     chains: list[CheckedChain] = []
-    notes: list[str] = []
+    sizes = {name for edge in inputs.values() for name in edge.type.symbols()}
+    choices = Choices(values, {*values, *sizes})
     for chain in _in_order(spec):
-        before = _origin(chain.source, edges, values, notes, (*chain.path, "from"), faults)
+        before = _origin(chain.source, edges, choices, (*chain.path, "from"), faults)
         checked = _chain(chain, before, spec, values, inputs, edges, faults) if before is not None else None
         if checked is not None:
             edges[chain.name] = checked.after
             chains.append(checked)
     outputs: list[tuple[Output, Edge]] = []
     for output in spec.outputs:
-        edge = _origin(output.source, edges, values, notes, output.path, faults)
+        edge = _origin(output.source, edges, choices, output.path, faults)
         if edge is not None:
             outputs.append((output, edge))
             if output.type is not None:
                 _assert_output(output.name, output.type, edge, output.path, values, faults)
     order = list(spec.chains)
     chains.sort(key=lambda checked: order.index(checked.chain.name))
-    graph = Graph(spec, values, inputs, tuple(chains), tuple(outputs), tuple(notes))
+    graph = Graph(spec, values, inputs, tuple(chains), tuple(outputs), tuple(choices.notes))
     if not faults.found:
         _limits(graph, faults)
+        clashes(graph, faults)
     if faults.found:
         raise SpecError(faults.found)
     return graph
@@ -67,18 +70,28 @@ def infer(
 def _origin(
     origin: Origin,
     edges: Mapping[str, Edge],
-    values: Mapping[str, int],
-    notes: list[str],
+    choices: Choices,
     path: Path,
     faults: Faults,
 ) -> Edge | None:
     """What a chain or an output starts from; `None` when that was wrong already."""
     if any(name not in edges for name in names(origin)):
         return None
+    try:
+        return _joined(origin, edges, choices, path, faults)
+    except DimError as error:
+        message = f"{', '.join(f'`{name}`' for name in names(origin))}: {error}"
+        faults.add("VC204", message, path, help="make the sizes smaller")
+        return None
+
+
+def _joined(
+    origin: Origin, edges: Mapping[str, Edge], choices: Choices, path: Path, faults: Faults
+) -> Edge | None:
     if isinstance(origin, str):
         return edges[origin]
     if isinstance(origin, Combine):
-        combined, why = combine(origin.how, [edges[name].type for name in origin.parts], values)
+        combined, why = combine(origin.how, [edges[name].type for name in origin.parts], choices.values)
         if combined is None:
             message = f"cannot combine {', '.join(f'`{name}`' for name in origin.parts)}: {why}"
             faults.add(
@@ -90,14 +103,13 @@ def _origin(
             return None
         return Edge(combined)
     then, otherwise = edges[origin.then].type, edges[origin.otherwise].type
-    joined, found = join(then, otherwise, origin.flag, values)
+    joined = choices.join(then, otherwise, origin.flag)
     if joined is None:
         message = (
             f"the choice by `{origin.flag}` gives `{then}` or `{otherwise}`, which cannot go on as one type"
         )
         faults.add("VC202", message, path, help="give both chains the same axes, order and channels")
         return None
-    notes += [note for note in found if note not in notes]
     return Edge(joined)
 
 
@@ -164,7 +176,8 @@ def _inputs(spec: Spec, values: Mapping[str, int], faults: Faults) -> dict[str, 
             faults.add(
                 "VC204", f"input `{name}` has a size below 1", ("inputs", name), help="change the pattern"
             )
-        if not value.optional and len(type_.axes) > 1 and type_.width.substitute(values).constant is None:
+        starts = any(name in names(chain.source) for chain in spec.chains.values())
+        if starts and type_.width.substitute(values).constant is None:
             near = nearest(str(type_.axes[type_.channel]), spec.dims)
             help = f"write `{near}`" if near else f"add `{next(iter(type_.width.symbols()))}` to `dims`"
             message = f"the channels of `{name}` are `{type_.axes[type_.channel]}`, which is no dim"
@@ -224,6 +237,12 @@ def _chain(
         if chain.per_image is not None:
             inside = one_image(inside, scope, chain)
         after = scope.run(chain.steps, inside, nodes)
+        if chain.each and after.each is not None:
+            scope.path = chain.path
+            message = (
+                f"chain `{chain.name}` runs for each tensor of a list, but gives a list `{after}` itself"
+            )
+            scope.fail("VC205", message, "each", help="make lists in a chain without `each`")
         if chain.per_image is not None:
             after = all_images(after, scope)
         unused = []
@@ -270,6 +289,7 @@ def one_image(x: TensorType, scope: Scope, chain: Chain) -> TensorType:
         columns = " ".join(names_)
         scope.fail("VC202", message, "per_image", help=f"type the input as `packed({columns}) {x.axes[-1]}`")
     scope.bound |= set(names_)
+    scope.loops(chain.per_image or "")
     return x.with_tokens(Axis((replace(group, packed=False),)))
 
 
@@ -300,7 +320,11 @@ def _order(chain: Chain, scope: Scope, registered: list[Member], faults: Faults)
 def _assert_output(
     name: str, stated: TensorType, edge: Edge, path: Path, values: Mapping[str, int], faults: Faults
 ) -> None:
-    left, right = stated.substitute(values), edge.type.substitute(values)
+    try:
+        left, right = stated.substitute(values), edge.type.substitute(values)
+    except DimError as error:
+        faults.add("VC204", f"output `{name}` has no type: {error}", path, help="change the pattern")
+        return
     good = len(left.axes) == len(right.axes)
     why = f"it has {len(right.axes)} axes" if not good else ""
     left = replace(left, each=right.each)

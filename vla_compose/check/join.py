@@ -1,4 +1,4 @@
-"""The one type that two alternative edges share."""
+"""The one type that several edges have together: a choice by a flag, or a combination."""
 
 from __future__ import annotations
 
@@ -9,50 +9,62 @@ from vla_compose.types.dim import Dim
 from vla_compose.types.tensor import Axis, Group, TensorType, same_order
 
 
-def join(
-    then: TensorType, otherwise: TensorType, flag: str, values: Mapping[str, int]
-) -> tuple[TensorType | None, list[str]]:
-    """Where two types differ in a size only, a new run-time size stands for both.
+class Choices:
+    """Choices by flags: where two types differ in a size only, a new run-time size stands for both.
 
-    Returns:
-        The type, or `None` when axes, order or channels differ; and what each new size means.
+    The same two sizes chosen by the same flag are the same new size, wherever the choice is made.
+
+    Args:
+        values: the dims.
+        taken: names that a new size must not have.
     """
-    named: dict[tuple[Dim, Dim], Dim] = {}
-    notes: list[str] = []
 
-    def factor(left: Dim, right: Dim) -> Dim:
-        one, other = left.substitute(values), right.substitute(values)
+    def __init__(self, values: Mapping[str, int], taken: set[str]) -> None:
+        self.values = values
+        self.notes: list[str] = []
+        self._taken = taken
+        self._named: dict[tuple[str, Dim, Dim], Dim] = {}
+
+    def join(self, then: TensorType, otherwise: TensorType, flag: str) -> TensorType | None:
+        """The type of both, or `None` when axes, order or channels differ; `notes` say what new sizes mean."""
+        if len(then.axes) != len(otherwise.axes) or then.channel != otherwise.channel:
+            return None
+        if then.width.substitute(self.values) != otherwise.width.substitute(self.values):
+            return None
+        if (then.each is None) != (otherwise.each is None):
+            return None
+        axes = [self._axis(left, right, flag) for left, right in zip(then.axes, otherwise.axes, strict=True)]
+        found = tuple(axis for axis in axes if axis is not None)
+        if len(found) != len(axes):
+            return None
+        each = None
+        if then.each is not None and otherwise.each is not None:
+            each = self._factor(then.each, otherwise.each, flag)
+        return replace(then, axes=found, each=each)
+
+    def _axis(self, left: Axis, right: Axis, flag: str) -> Axis | None:
+        if len(left.segments) != len(right.segments):
+            return None
+        groups: list[Group] = []
+        for one, other in zip(left.segments, right.segments, strict=True):
+            if len(one.factors) != len(other.factors) or one.packed != other.packed:
+                return None
+            factors = zip(one.factors, other.factors, strict=True)
+            groups.append(Group(tuple(self._factor(a, b, flag) for a, b in factors), one.packed))
+        return Axis(tuple(groups))
+
+    def _factor(self, left: Dim, right: Dim, flag: str) -> Dim:
+        one, other = left.substitute(self.values), right.substitute(self.values)
         if one == other:
             return left
-        if (one, other) not in named:
-            name = f"{flag}_size" if not named else f"{flag}_size_{len(named) + 1}"
-            named[one, other] = Dim.of(name)
-            notes.append(f"{name} is {one} if {flag}, else {other}")
-        return named[one, other]
-
-    def group(left: Group, right: Group) -> Group | None:
-        if len(left.factors) != len(right.factors) or left.packed != right.packed:
-            return None
-        return Group(
-            tuple(factor(a, b) for a, b in zip(left.factors, right.factors, strict=True)), left.packed
-        )
-
-    axes: list[Axis] = []
-    same = len(then.axes) == len(otherwise.axes) and then.channel == otherwise.channel
-    for left, right in zip(then.axes, otherwise.axes, strict=False):
-        if not same or len(left.segments) != len(right.segments):
-            return None, []
-        groups = [group(a, b) for a, b in zip(left.segments, right.segments, strict=True)]
-        found = tuple(g for g in groups if g is not None)
-        if len(found) != len(groups):
-            return None, []
-        axes.append(Axis(found))
-    if not same or then.width.substitute(values) != otherwise.width.substitute(values):
-        return None, []
-    each = factor(then.each, otherwise.each) if then.each is not None and otherwise.each is not None else None
-    if (then.each is None) != (otherwise.each is None):
-        return None, []
-    return replace(then, axes=tuple(axes), each=each), notes
+        if (flag, one, other) not in self._named:
+            name, number = f"{flag}_size", 2
+            while name in self._taken:
+                name, number = f"{flag}_size_{number}", number + 1
+            self._taken.add(name)
+            self._named[flag, one, other] = Dim.of(name)
+            self.notes.append(f"{name} is {one} if {flag}, else {other}")
+        return self._named[flag, one, other]
 
 
 def combine(how: str, parts: list[TensorType], values: Mapping[str, int]) -> tuple[TensorType | None, str]:
@@ -63,9 +75,11 @@ def combine(how: str, parts: list[TensorType], values: Mapping[str, int]) -> tup
     """
     first = parts[0]
     if first.each is not None and len(parts) == 1:
-        return _layers(how, first)
+        return _layers(how, first, values)
     if any(part.each is not None for part in parts):
         return None, "one of them is a list"
+    if how == "tokens" and (first.is_map or len(first.axes) < 2):
+        return None, f"`{first}` has no tokens"
     joined = {"channels": len(first.axes) + first.channel, "tokens": len(first.axes) - 2, "add": -1}[how]
     for part in parts[1:]:
         if len(part.axes) != len(first.axes) or part.channel != first.channel:
@@ -84,11 +98,13 @@ def combine(how: str, parts: list[TensorType], values: Mapping[str, int]) -> tup
     return replace(first, axes=(*first.axes[:joined], axis, *first.axes[joined + 1 :])), ""
 
 
-def _layers(how: str, x: TensorType) -> tuple[TensorType | None, str]:
+def _layers(how: str, x: TensorType, values: Mapping[str, int]) -> tuple[TensorType | None, str]:
     """A list of tensors joined by channels: layer after layer."""
     group = x.axes[x.channel].group
     if how != "channels" or group is None or x.each is None:
         return None, "a list is joined by channels"
+    if x.each.substitute(values).constant is None:
+        return None, "how many tensors the list holds is not known before run time"
     axes = list(x.axes)
     axes[x.channel] = Axis((Group((x.each, *group.factors)),))
     return replace(x, axes=tuple(axes), each=None), ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NoReturn
 
 from vla_compose.check.graph import Edge, Requirement
@@ -112,6 +112,9 @@ class Scope:
         """`dim` with the values of dims put in."""
         unknown = sorted(dim.symbols() - self.values.keys() - self.runtime)
         if unknown:
+            if unknown[0] == SAME:
+                message = "`same` stands for channels in fields that set a width, and nowhere else"
+                self.fail("VC305", message, *at, help="name a dim")
             near = nearest(unknown[0], [*self.values, *self.runtime, SAME])
             help = f"write `{near}`" if near else f"add `{unknown[0]}` to `dims`"
             self.fail("VC305", f"`{unknown[0]}` is no dim and no size of an input", *at, help=help)
@@ -130,8 +133,20 @@ class Scope:
 
     def holds(self, condition: Condition) -> bool:
         """Whether a `when` condition holds for these dims."""
-        equal = self.resolve(condition.left, "when") == self.resolve(condition.right, "when")
-        return equal is condition.equal
+        left, right = self.resolve(condition.left, "when"), self.resolve(condition.right, "when")
+        unknown = sorted(left.symbols() | right.symbols())
+        if unknown:
+            message = f"`{unknown[0]}` is not known before run time, but decides which steps there are"
+            self.fail("VC206", message, "when", help="use numbers and dims only")
+        return (left == right) is condition.equal
+
+    def fresh(self, name: str) -> str:
+        """The name of a new run-time size: the one given, unless it is taken."""
+        unique, number = name, 2
+        while unique in self.values or unique in self.runtime:
+            unique, number = f"{name}_{number}", number + 1
+        self.runtime.add(unique)
+        return unique
 
     def equal(self, left: Dim, right: Dim) -> bool:
         """Whether two sizes are equal for these dims and every run-time size."""
@@ -176,6 +191,9 @@ class Scope:
             near = nearest(name, self.edges)
             help = f"write `{near}`" if near else f"add `{name}` to `inputs`"
             self.fail("VC303", f"there is no input `{ascii(name)[1:-1]}`", *at, help=help)
+        if edge.each is not None:
+            message = f"`{name}` is a list of {edge.each} tensors, but one is needed"
+            self.fail("VC205", message, *at, help="name an input that is one tensor")
         if name not in self.used:
             self.used.append(name)
         return edge
@@ -185,21 +203,28 @@ class Scope:
         wanted = set(symbols)
         for name, value in self.spec.inputs.items():
             if isinstance(value, GridInput) and wanted <= set(value.names):
+                self.loops(name)
                 return name
         sizes = " ".join(sorted(wanted))
         help = f"add the input `grid: {{grid: {sizes}}}`"
         self.fail("VC207", f"no input gives `{sizes}` for every image", help=help)
 
-    def grid_named(self, name: str, columns: int, *at: str | int) -> None:
-        """Demand a grid input of that name with so many columns."""
+    def loops(self, grid: str) -> None:
+        """State that a step runs a loop over the rows of a grid, which tracing cannot follow."""
+        text = f"a loop over the rows of `{grid}`: no `torch.compile(fullgraph=True)`, no `torch.export`"
+        self.contract(text, str(self.path[-1]) if self.path and self.path[0] != "chains" else "per_image")
+
+    def grid_named(self, name: str, columns: Sequence[str], *at: str | int) -> None:
+        """Demand a grid input of that name with these columns."""
         value = self.spec.inputs.get(name)
         if not isinstance(value, GridInput):
             near = nearest(name, [n for n, v in self.spec.inputs.items() if isinstance(v, GridInput)])
-            help = f"write `{near}`" if near else f"add the input `{name}: {{grid: height width}}`"
+            help = f"write `{near}`" if near else f"add the input `{name}: {{grid: {' '.join(columns)}}}`"
             self.fail("VC303", f"there is no grid input `{ascii(name)[1:-1]}`", *at, help=help)
-        if len(value.names) != columns:
-            message = f"the grid input `{name}` has {len(value.names)} columns, but {columns} are needed"
-            self.fail("VC205", message, *at, help=f"name {columns} sizes in `grid`")
+        if value.names != list(columns):
+            message = f"the columns of `{name}` are `{value.grid}`, but `{' '.join(columns)}` are needed"
+            self.fail("VC205", message, *at, help=f"write `{name}: {{grid: {' '.join(columns)}}}`")
+        self.loops(name)
 
     def child(self, name: str) -> Scope:
         """The surroundings of steps that make a class of their own, with names of their own."""
@@ -222,13 +247,24 @@ class Scope:
             if primitive.when is not None and not self.holds(primitive.when):
                 self.skipped.update(primitive.names())
                 continue
+            if x.each is not None:
+                message = f"`{step.kind}` takes one tensor, but gets the list `{x}`"
+                self.fail("VC205", message, help="put it before the step that makes the list")
             node = Node(step, x, x)
             self.node = node
-            node.after = primitive.infer(x, self)
-            node.context, self.node, self.path = self.context, node, step.path
-            node.members = tuple(primitive.members(x, node.after, self))
-            self._register(node.members)
-            node.flops = primitive.flops(x, node.after, self).substitute(self.values)
+            try:
+                node.after = primitive.infer(x, self)
+                node.context, self.node, self.path = self.context, node, step.path
+                node.members = tuple(primitive.members(x, node.after, self))
+                self._register(node.members)
+                node.flops = primitive.flops(x, node.after, self).substitute(self.values)
+            except DimError as error:
+                self.path = step.path
+                self.fail(
+                    "VC204",
+                    f"`{step.kind}` is too large to compute with: {error}",
+                    help="make the sizes smaller",
+                )
             if node.after.width != x.width:
                 self.width_origin = (
                     step.path,
@@ -241,8 +277,9 @@ class Scope:
 
     def _register(self, members: Iterable[Member]) -> None:
         for member in members:
-            for name, _ in member.entries():
-                owner = next((at for known, at in self.names.items() if _overlap(known, name)), None)
+            names = [*(name for name, _ in member.entries()), member.path]
+            for name in names:
+                owner = next((at for known, at in self.names.items() if overlap(known, name)), None)
                 if owner is not None:
                     self.faults.add(
                         "VC301",
@@ -252,10 +289,9 @@ class Scope:
                         help=f"rename one of them, for example `{member.path}_2`",
                     )
                     raise StepFault
-            for name, _ in member.entries():
-                self.names[name] = self.path
+            self.names[member.path] = self.path
 
 
-def _overlap(left: str, right: str) -> bool:
+def overlap(left: str, right: str) -> bool:
     """Two entries cannot live together when one is a prefix of the other."""
     return left == right or left.startswith(f"{right}.") or right.startswith(f"{left}.")

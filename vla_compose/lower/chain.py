@@ -50,7 +50,20 @@ def source_variable(graph: Graph, chain_name: str) -> str:
     if isinstance(source, str):
         return variable(graph, source)
     word = "chosen" if isinstance(source, Choice) else "joined"
-    return word if chain_name == ROOT else f"{variable(graph, chain_name)}_{word}"
+    word = word if chain_name == ROOT else f"{variable(graph, chain_name)}_{word}"
+    while word in taken_names(graph):
+        word += "_"
+    return word
+
+
+def taken_names(graph: Graph) -> set[str]:
+    """Variables that generated source has for inputs, for results of chains and for sizes."""
+    found = {variable(graph, name) for name in graph.spec.chains}
+    for name, value in graph.spec.inputs.items():
+        found |= {name, *getattr(value, "names", [])}
+        if name in graph.inputs:
+            found |= set(graph.inputs[name].type.substitute(graph.values).symbols())
+    return found
 
 
 def lower_chain(graph: Graph, checked: CheckedChain) -> LoweredChain:
@@ -61,7 +74,9 @@ def lower_chain(graph: Graph, checked: CheckedChain) -> LoweredChain:
     if chain.inline:
         code = _code(graph, checked, source_variable(graph, chain.name), _target(graph, checked))
     else:
-        code = _code(graph, checked, "stream" if "x" in checked.inputs else "x", None)
+        sizes = taken_names(graph) - {*graph.spec.inputs, *(variable(graph, n) for n in graph.spec.chains)}
+        free = (name for name in ("x", "stream", "x_") if name not in {*checked.inputs, *sizes})
+        code = _code(graph, checked, next(free), None)
     code.steps(checked.nodes)
     wanted = code.sizes | {name for r in checked.requirements for name in r.size.symbols()}
     seen = set(checked.before.type.substitute(graph.values).symbols()) if from_input else set()
@@ -100,17 +115,11 @@ def _target(graph: Graph, checked: CheckedChain) -> str:
     readers = [c for c in graph.spec.chains.values() if c is not chain and source in names(c.source)]
     if isinstance(source, str) and not readers and source not in checked.inputs:
         return variable(graph, source)
-    return "x" if "x" not in graph.spec.inputs else "tokens"
+    return next(name for name in ("x", "tokens", "stream", "x_in", "x_") if name not in taken_names(graph))
 
 
 def _code(graph: Graph, checked: CheckedChain, source: str, target: str | None) -> Code:
-    runtime = {
-        name for edge in graph.inputs.values() for name in edge.type.substitute(graph.values).symbols()
-    }
-    chains = {variable(graph, name) for name in graph.spec.chains}
-    sizes = {name for value in graph.spec.inputs.values() for name in getattr(value, "names", [])}
-    taken = {*graph.spec.inputs, *chains, *runtime, *sizes}
-    code = Code(graph.values, containers(checked.members()), source, target, taken)
+    code = Code(graph.values, containers(checked.members()), source, target, taken_names(graph))
     code.grids = {n: v.names for n, v in graph.spec.inputs.items() if isinstance(v, GridInput)}
     return code
 

@@ -89,15 +89,20 @@ def layer_class(name: str, node: Node, code: Code) -> list[str]:
     """Write the class of one repeated layer; gives back what each call is passed after the stream."""
     registered = list(members(node.body))
     inner = code.inner(containers(registered))
+    stream, context = inner.x, inner.context
     inner.steps(node.body)
-    hoisted = list(inner.hoisted)
-    for value in hoisted:
-        code.hoist(value, inner.hoisted[value])
-    side = [given for given in inner.inputs if given not in hoisted]
+    if {stream, context} & {*inner.inputs, *inner.sizes}:
+        inner = code.inner(containers(registered), "_in")
+        stream, context = inner.x, inner.context
+        inner.steps(node.body)
+    hoisted = [variable for variable, _ in inner.hoisted.values()]
+    for key, (variable, write) in inner.hoisted.items():
+        code.hoist(key, variable, write)
+    side = list(inner.inputs)
     sizes = sorted(inner.sizes)
     code.pieces |= inner.pieces
     code.sizes |= inner.sizes
-    parameters = ["x: Tensor", *(["context: Tensor"] if inner.context else [])]
+    parameters = [f"{stream}: Tensor", *([f"{context}: Tensor"] if context else [])]
     parameters += [f"{given}: Tensor | None" for given in (*side, *hoisted)]
     parameters += [f"{size}: int" for size in sizes]
     doc = f"{node.before.substitute(code.values)} -> {node.after.substitute(code.values)}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from vla_compose.lower.members import reach
 from vla_compose.primitives.base import Node
@@ -40,7 +40,8 @@ class Code:
         self.inputs: list[str] = []
         self.pieces: set[str] = set()
         self.classes: list[str] = []
-        self.hoisted: dict[str, Callable[[Code], str]] = {}
+        self.hoisted: dict[tuple[str, ...], tuple[str, Callable[[Code], str]]] = {}
+        self._variables: dict[tuple[str, ...], str] = {}
         self.outer: Code | None = None
         self.grids: dict[str, list[str]] = {}
         self._locals: set[str] = {source, self.target, *BUILTINS, *taken}
@@ -82,21 +83,33 @@ class Code:
             self.inputs.append(name)
         return name
 
-    def hoist(self, name: str, write: Callable[[Code], str]) -> str:
-        """A value that does not change from layer to layer: computed once, before the layers run."""
-        if self.outer is None:
-            if name not in self.hoisted:
-                self.hoisted[name] = write
-                self.let(name, write(self))
-            return name
-        self.hoisted[name] = write
-        return name
+    def hoist(self, key: tuple[str, ...], name: str, write: Callable[[Code], str]) -> str:
+        """A value that does not change from layer to layer: computed once, before the layers run.
+
+        Args:
+            key: what tells it from other values.
+            name: of its variable, where it is free.
+            write: its source, given the body that it is computed in.
+        """
+        variable = self._hoisted_variable(key, name)
+        self._locals.add(variable)
+        if self.outer is None and key not in self.hoisted:
+            self.line(f"{variable} = {write(self)}")
+        self.hoisted[key] = (variable, write)
+        return variable
+
+    def _hoisted_variable(self, key: tuple[str, ...], name: str) -> str:
+        if self.outer is not None:
+            return self.outer._hoisted_variable(key, name)
+        if key not in self._variables:
+            self._variables[key] = self.local(name)
+        return self._variables[key]
 
     def grid(self, symbols: Iterable[str]) -> tuple[str, str]:
         """For a loop over images: the names of the columns, and the rows that hold them."""
         wanted = set(symbols)
         name = next(name for name, columns in self.grids.items() if wanted <= set(columns))
-        return ", ".join(self.grids[name]), self.grid_rows(name)
+        return columns(self.grids[name]), self.grid_rows(name)
 
     def grid_rows(self, name: str) -> str:
         """The rows of a grid input as lists of numbers."""
@@ -123,12 +136,12 @@ class Code:
         """Whether two sizes are equal for these dims."""
         return left.substitute(self.values) == right.substitute(self.values)
 
-    def inner(self, containers: Mapping[str, bool]) -> Code:
+    def inner(self, containers: Mapping[str, bool], end: str = "") -> Code:
         """The body of a class inside this one: it is given the stream, the context and what it asks for."""
-        code = Code(self.values, containers, "x", taken=self._locals)
+        code = Code(self.values, containers, f"x{end}", taken=self._locals)
         code.outer = self
         code.grids = self.grids
-        code.context = "context" if self.context is not None else None
+        code.context = f"context{end}" if self.context is not None else None
         return code
 
     def steps(self, nodes: Iterable[Node]) -> None:
@@ -138,6 +151,11 @@ class Code:
             node.step.body.lower(node, self)
             if len(self.lines) > before and not self.lines[-1][1]:
                 self.lines[-1] = (self.lines[-1][0], str(node.after.substitute(self.values)))
+
+
+def columns(names: Sequence[str]) -> str:
+    """The columns of a grid, to unpack its rows into."""
+    return ", ".join(names) + ("," if len(names) == 1 else "")
 
 
 def spaced(dim: Dim) -> str:

@@ -8,10 +8,12 @@ from dataclasses import dataclass, field, replace
 
 from vla_compose.check.binding import solve
 from vla_compose.check.graph import Edge, Requirement
-from vla_compose.lower.code import spaced
+from vla_compose.lower.code import columns, spaced
 from vla_compose.lower.layout import condition
 from vla_compose.types.dim import Dim
 from vla_compose.types.tensor import Axis, TensorType
+
+SHAPE = "_shape"
 
 
 @dataclass(slots=True)
@@ -63,7 +65,7 @@ class Guards:
         grid = next((g for g, names in self.grids.items() if symbols <= set(names)), None)
         if group is None or grid is None:
             return []
-        return [f"{length} != sum([{spaced(group.size)} for {', '.join(self.grids[grid])} in {grid}])"]
+        return [f"{length} != sum([{spaced(group.size)} for {columns(self.grids[grid])} in {grid}])"]
 
     def _bind(self, variable: str, at: int, edge: Edge, length: str, own: bool) -> list[str]:
         binding = solve(variable, at, edge.type.axes[at], self.values, set(self.sources))
@@ -121,8 +123,13 @@ class Guards:
         """The statements, to stand first in `forward`."""
         if not self.wrong:
             return []
-        lines = ["if not torch.compiler.is_compiling():"]
+        lines = ["if not is_compiling():"]
         for parts, guard, message in self.wrong:
+            variable = message.removeprefix("`").partition("`")[0]
+            if not guard and sum(part.count(f"{variable}.shape") for part in parts) > 1:
+                # One look at the shape in place of several: each costs as much as a small operation.
+                lines.append(f"    {SHAPE} = {variable}.shape")
+                parts = [_through_shape(part, variable) for part in parts]
             lines += condition(parts, 1, guard)
             lines.append(f"        raise ValueError({'f' if '{' in message else ''}{quoted(message)})")
         for loop, parts, message in self.loops:
@@ -132,6 +139,12 @@ class Guards:
                 f"            raise ValueError(f{quoted(message)})",
             ]
         return lines
+
+
+def _through_shape(part: str, variable: str) -> str:
+    return re.sub(
+        rf"\b{re.escape(variable)}\.shape\b", SHAPE, part.replace(f"{variable}.dim()", f"len({SHAPE})")
+    )
 
 
 def quoted(text: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from vla_compose.check.graph import in_order
 from vla_compose.primitives.base import Member
 
 
@@ -16,18 +17,6 @@ def containers(members: Sequence[Member]) -> dict[str, bool]:
             prefix = ".".join(parts[:at])
             found[prefix] = found.get(prefix, False) or parts[at].isdigit()
     return found
-
-
-def in_order(members: Sequence[Member], order: Sequence[str]) -> list[Member]:
-    """Bare parameters, then submodules: those named in `order` first, the others in the order of steps."""
-    places = {name: at for at, name in enumerate(order)}
-    numbered = list(enumerate(members))
-
-    def key(item: tuple[int, Member]) -> tuple[bool, int, int]:
-        at, member = item
-        return (not member.is_parameter, places.get(member.path.split(".")[0], len(places)), at)
-
-    return [member for _, member in sorted(numbered, key=key)]
 
 
 def constructor(members: Sequence[Member], order: Sequence[str]) -> list[str]:

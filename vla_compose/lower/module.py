@@ -12,6 +12,7 @@ from vla_compose.lower.chain import (
     ordered,
     sizes_of,
     source_variable,
+    taken_names,
     variable,
 )
 from vla_compose.lower.classes import (
@@ -24,7 +25,7 @@ from vla_compose.lower.classes import (
     shown,
     unpack,
 )
-from vla_compose.lower.code import spaced
+from vla_compose.lower.code import columns, spaced
 from vla_compose.lower.guards import Guards
 from vla_compose.lower.layout import INDENT
 from vla_compose.lower.members import constructor
@@ -45,6 +46,8 @@ def source(graph: Graph) -> str:
         if not lowered.inline:
             blocks.append(_chain_class(graph, lowered))
     blocks.append(_main_class(graph, chains))
+    if any("if not is_compiling():" in block for block in blocks):
+        blocks[0] += "\n\nis_compiling = torch.compiler.is_compiling"
     return "\n\n\n".join(blocks) + "\n"
 
 
@@ -104,6 +107,8 @@ def _main_class(graph: Graph, chains: Sequence[LoweredChain]) -> str:
     inline = [lowered for lowered in chains if lowered.inline]
     sizes = {name for c in chains for name in c.passed} | {name for c in inline for name in c.code.sizes}
     grids = {name for c in inline for name in c.side} | {c.checked.chain.per_image for c in chains}
+    checked = "\n".join(guards.lines())
+    grids |= {name for name in graph.spec.inputs if f" in {grid_rows(name)}]" in checked}
     needed = [n for n, v in graph.spec.inputs.items() if not isinstance(v, GridInput) or n in grids]
     kinds = ["list[Tensor]" if edge.each is not None else "Tensor" for _, edge in graph.outputs]
     inputs = ", ".join(f"{name}: {shown(edge, graph)}" for name, edge in graph.inputs.items())
@@ -160,11 +165,11 @@ class _Wiring:
         results = []
         for output, edge in self.graph.outputs:
             if isinstance(output.source, Combine):
-                result = f"{output.name}_joined"
+                result = self._free(f"{output.name}_joined")
                 body += self._combine(output.source, result, edge)
                 results.append(result)
             elif isinstance(output.source, Choice):
-                result = f"{output.name}_out" if output.name in self.graph.spec.inputs else output.name
+                result = self._free(output.name, "_out")
                 body += self._choice(output.source, result)
                 results.append(result)
             else:
@@ -180,45 +185,51 @@ class _Wiring:
                 for part in origin.parts:
                     need(part)
                 return
-            if isinstance(origin, Choice) or origin not in self.chains:
-                return
-            for name in (origin, *self.chains[origin].side):
-                if name in self.chains and name != origin:
-                    need(name)
-            need(self.chains[origin].checked.chain.source)
-            source_ = self.chains[origin].checked.chain.source
-            for option in names(source_) if isinstance(source_, Choice) else ():
-                for deeper in self._before(option):
-                    need(deeper)
-            if origin not in wanted:
-                wanted.append(origin)
-
-        for origin in origins:
             if isinstance(origin, Choice):
                 for option in names(origin):
-                    for deeper in self._before(option):
-                        need(deeper)
+                    needs(option)
+                return
+            if origin in self.chains:
+                needs(origin)
+                if origin not in wanted:
+                    wanted.append(origin)
+
+        def needs(name: str) -> None:
+            """What a chain reads, whether it runs always or when a flag chooses it."""
+            if name in self.chains:
+                for side in self.chains[name].side:
+                    if side != name:
+                        need(side)
+                need(self.chains[name].checked.chain.source)
+
+        for origin in origins:
             need(origin)
         return wanted
-
-    def _before(self, name: str) -> tuple[Origin, ...]:
-        chain = self.chains[name].checked.chain if name in self.chains else None
-        return (chain.source,) if chain is not None else ()
 
     def _chain(self, name: str) -> Statements:
         lowered = self.chains[name]
         if name in self.done:
             return []
         self.done.add(name)
-        source_ = lowered.checked.chain.source
-        body: Statements = []
-        if isinstance(source_, Choice):
-            body += self._choice(source_, source_variable(self.graph, name))
-        elif isinstance(source_, Combine):
-            body += self._combine(source_, source_variable(self.graph, name), lowered.checked.before)
+        body = self._start(lowered)
         if lowered.inline:
             return [*body, *lowered.code.lines]
         return [*body, *self._call(lowered, variable(self.graph, name))]
+
+    def _start(self, lowered: LoweredChain) -> Statements:
+        """What a chain starts from, where that is no variable yet."""
+        source_ = lowered.checked.chain.source
+        if isinstance(source_, Choice):
+            return self._choice(source_, source_variable(self.graph, lowered.name))
+        if isinstance(source_, Combine):
+            return self._combine(source_, source_variable(self.graph, lowered.name), lowered.checked.before)
+        return []
+
+    def _free(self, name: str, end: str = "_") -> str:
+        """A name that no input, size or result has."""
+        while name in taken_names(self.graph):
+            name += end
+        return name
 
     def _choice(self, choice: Choice, result: str) -> Statements:
         body: Statements = []
@@ -227,11 +238,13 @@ class _Wiring:
             body.append((test, ""))
             if lowered is None or name in self.done:
                 body.append((f"{INDENT}{result} = {self._result(name)}", ""))
-            elif lowered.inline:
-                body += [(INDENT + line, comment) for line, comment in lowered.code.lines]
-                body.append((f"{INDENT}{result} = {lowered.code.x}", ""))
             else:
-                body += [(INDENT + line, comment) for line, comment in self._call(lowered, result)]
+                branch = self._start(lowered)
+                if lowered.inline:
+                    branch += [*lowered.code.lines, (f"{result} = {lowered.code.x}", "")]
+                else:
+                    branch += self._call(lowered, result)
+                body += [(INDENT + line, comment) for line, comment in branch]
         return body
 
     def _combine(self, origin: Combine, result: str, edge: Edge) -> Statements:
@@ -240,9 +253,12 @@ class _Wiring:
             return [(f"{result} = {' + '.join(parts)}", shown(edge, self.graph))]
         axis = len(edge.type.axes) - 2 if origin.how == "tokens" else len(edge.type.axes) + edge.type.channel
         dim = -1 if axis == len(edge.type.axes) - 1 else axis
-        listed = self.graph.inputs[parts[0]].each if parts[0] in self.graph.inputs else None
-        given = parts[0] if listed is not None and len(parts) == 1 else f"[{', '.join(parts)}]"
+        given = parts[0] if self._is_list(origin.parts[0]) else f"[{', '.join(parts)}]"
         return [(f"{result} = torch.cat({given}, dim={dim})", shown(edge, self.graph))]
+
+    def _is_list(self, name: str) -> bool:
+        edge = self.chains[name].checked.after if name in self.chains else self.graph.inputs[name]
+        return edge.each is not None
 
     def _result(self, name: str) -> str:
         lowered = self.chains.get(name)
@@ -259,18 +275,15 @@ class _Wiring:
         side = [self._result(name) for name in lowered.side if name != chain.source]
         more = "".join(f", {argument}" for argument in [*side, *lowered.passed])
         if chain.per_image is not None:
-            rows, columns = grid_rows(chain.per_image), ", ".join(lowered.passed)
+            rows, names_, image = grid_rows(chain.per_image), columns(lowered.passed), self._free("image")
             size = lowered.checked.before.type.tokens.size.substitute(self.graph.values)
-            each = f"self.{chain.name}(image{more}) for image, ({columns}) in zip({result}, {rows})"
+            each = f"self.{chain.name}({image}{more}) for {image}, ({names_}) in zip({result}, {rows})"
             return [
-                (f"{result} = {from_}.split([{spaced(size)} for {columns} in {rows}])", ""),
+                (f"{result} = {from_}.split([{spaced(size)} for {names_} in {rows}])", ""),
                 (f"{result} = torch.cat([{each}])", after),
             ]
         if chain.each:
-            return [
-                (
-                    f"{result} = [layer(tensor{more}) for layer, tensor in zip(self.{chain.name}, {from_})]",
-                    after,
-                )
-            ]
+            one_ = self._free("tensor")
+            each = f"layer({one_}{more}) for layer, {one_} in zip(self.{chain.name}, {from_})"
+            return [(f"{result} = [{each}]", after)]
         return [(f"{result} = self.{chain.name}({from_}{more})", after)]

@@ -10,7 +10,8 @@ from vla_compose.check.graph import CheckedChain, Graph
 def class_name(text: str) -> str:
     """`qwen2.5-vl` to `Qwen25Vl`."""
     parts = re.split(r"[-._]+", text)
-    return "".join(part[:1].upper() + part[1:] for part in parts)
+    made = "".join(part[:1].upper() + part[1:] for part in parts)
+    return f"{made}_" if made == "F" else made
 
 
 def chain_class(graph: Graph, checked: CheckedChain) -> str:

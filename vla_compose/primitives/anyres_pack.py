@@ -34,7 +34,7 @@ class AnyresPack(Primitive):
     kind: ClassVar[str] = "anyres_pack"
 
     newline: Name = Field(description="state-dict name of the token at the end of every row")
-    sizes: Name = Field(description="grid input with the height and width of every image in pixels")
+    sizes: Name = Field(description="grid input `{grid: height width}`: the pixels of every image")
     tile: Size = Field(description="side of a tile in pixels")
     grids: Annotated[list[Tiles], Field(min_length=1, max_length=256)] = Field(
         description="grids of tiles to choose from, as rows and columns", examples=[[[1, 2], [2, 1], [2, 2]]]
@@ -49,14 +49,14 @@ class AnyresPack(Primitive):
         scope.known(*group.factors)
         scope.value(self.tile, "tile")
         scope.value(x.width)
-        scope.grid_named(self.sizes, 2, "sizes")
+        scope.grid_named(self.sizes, ("height", "width"), "sizes")
         area = " * ".join(str(factor) for factor in group.factors)
         scope.contract(
             f"for each image, anyres is {area} + rows * (columns + 1) of its tiles without padding"
             f", from `{self.sizes}`",
             "anyres_pack",
         )
-        return TensorType((Axis.of("anyres"), x.axes[-1]), each=Dim.of("images"))
+        return TensorType((Axis.of(scope.fresh("anyres")), x.axes[-1]), each=Dim.of(scope.fresh("images")))
 
     def members(self, x: TensorType, y: TensorType, scope: Scope) -> list[Member]:
         width = scope.value(x.width)

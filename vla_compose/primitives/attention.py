@@ -129,7 +129,8 @@ class Attention(Primitive):
             outer.runtime("key_mask")
             return f"key_mask({outer.input(given)}, {outer.size(node.before.tokens.size)}, {own})"
 
-        return code.hoist(f"{given}_keys", write)
+        key = (given, str(own), str(node.before.tokens.size.substitute(code.values)))
+        return code.hoist(key, f"{given}_keys", write)
 
     def _sizes(self, x: TensorType, scope: Scope) -> tuple[int, int, int, int]:
         width, heads = scope.value(x.width), scope.value(self.heads, "heads")

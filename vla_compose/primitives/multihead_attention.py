@@ -53,6 +53,10 @@ class MultiheadAttention(Primitive):
             scope.fail(
                 "VC205", "`multihead_attention` has no context to read", help="put `- queries` before it"
             )
+        batch = len(x.axes) == 3 and scope.equal(x.axes[0].size, context.axes[0].size)
+        if not batch and (len(x.axes) != 2 or x.tokens.size.substitute(scope.values).constant is None):
+            message = f"`multihead_attention` takes queries `b q c` or `q c`, but gets `{x}`"
+            scope.fail("VC205", message, help="put it after `- queries`, before steps that change the axes")
         width, heads = scope.value(x.width), scope.value(self.heads, "heads")
         check_heads(width, heads, scope)
         if not scope.equal(x.width, context.width):

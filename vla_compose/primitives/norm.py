@@ -65,6 +65,10 @@ def norm_member(norm: Norm, width: int) -> Member:
         bias = {"bias": (width,)} if norm.affine else {}
         affine = "" if norm.affine else ", elementwise_affine=False"
         return module(norm.name, f"nn.LayerNorm({width}, eps={norm.eps!r}{affine})", weight | bias)
-    affine = "" if norm.affine else ", affine=False"
-    call = f"{CLASSES[norm.kind_]}({width}, eps={norm.eps!r}{affine})"
+    if not norm.affine:
+        piece, made = (
+            ("rms_pow_bare", "RMSNormPowBare") if norm.kind_ == "rms_pow" else ("rms_bare", "RMSNormBare")
+        )
+        return module(norm.name, f"{made}(eps={norm.eps!r})", {}, runtime=(piece,))
+    call = f"{CLASSES[norm.kind_]}({width}, eps={norm.eps!r})"
     return module(norm.name, call, weight, runtime=(norm.kind_,))

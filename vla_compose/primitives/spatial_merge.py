@@ -64,11 +64,16 @@ class SpatialMerge(Primitive):
                     f"cannot merge {size}x{size} tokens: in `{x.tokens}`, `{fixed[0]}` is no side of a grid",
                     help=f"type the tokens as blocks `(n {self.size} {self.size})` or as a grid `(h w)`",
                 )
-            if not group.packed:
-                scope.known(height, width)
+            if group.packed:
+                scope.fail(
+                    "VC202",
+                    f"cannot merge {size}x{size} tokens of several images at once in the order `{x.tokens}`",
+                    help="put the step into a chain with `per_image`, or type the input in block order",
+                )
+            scope.known(height, width, *(lead if len(lead) > 1 else ()))
             scope.require(height, multiple_of=size, why="spatial_merge")
             scope.require(width, multiple_of=size, why="spatial_merge")
-            tokens = Group((*lead, height // self.size, width // self.size), group.packed)
+            tokens = Group((*lead, height // self.size, width // self.size))
         return x.with_tokens(Axis((tokens,))).with_width(*folded)
 
     def lower(self, node: Node, code: Code) -> None:
@@ -91,7 +96,7 @@ class SpatialMerge(Primitive):
                 code.set(f"{code.x}.reshape({', '.join([*batch, '-1', str(wide)])})")
             return
         *lead, height, width = group.factors
-        parts = [*batch, *(code.size(factor) for factor in lead)]
+        parts = [*batch, *(code.size(factor) if len(lead) > 1 else "-1" for factor in lead)]
         at = len(parts)
         parts += [
             code.size(height // self.size),

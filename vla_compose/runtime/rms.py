@@ -9,17 +9,16 @@ from torch import Tensor, nn
 class RMSNorm(nn.Module):
     """RMS norm over the last axis: `weight * (x / rms(x))`, the quotient in float32 and cast back first."""
 
-    def __init__(self, width: int, eps: float, affine: bool = True) -> None:
+    def __init__(self, width: int, eps: float) -> None:
         super().__init__()
         self.eps = eps
-        self.weight = nn.Parameter(torch.ones(width)) if affine else None
+        self.weight = nn.Parameter(torch.ones(width))
 
     def forward(self, x: Tensor) -> Tensor:
         dtype = x.dtype
         x = x.to(torch.float32)
         x = x * torch.rsqrt(x.pow(2).mean(-1, keepdim=True) + self.eps)
-        return x.to(dtype) if self.weight is None else self.weight * x.to(dtype)
+        return self.weight * x.to(dtype)
 
     def extra_repr(self) -> str:
-        width = "no weight" if self.weight is None else f"{self.weight.shape[0]}"
-        return f"{width}, eps={self.eps}"
+        return f"{self.weight.shape[0]}, eps={self.eps}"

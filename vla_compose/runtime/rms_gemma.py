@@ -9,17 +9,16 @@ from torch import Tensor, nn
 class RMSNormGemma(nn.Module):
     """RMS norm over the last axis that multiplies with 1 + weight in float32 and casts down last."""
 
-    def __init__(self, width: int, eps: float, affine: bool = True) -> None:
+    def __init__(self, width: int, eps: float) -> None:
         super().__init__()
         self.eps = eps
-        self.weight = nn.Parameter(torch.zeros(width)) if affine else None
+        self.weight = nn.Parameter(torch.zeros(width))
 
     def forward(self, x: Tensor) -> Tensor:
         dtype = x.dtype
         x = x.float()
         x = x * torch.rsqrt(x.pow(2).mean(-1, keepdim=True) + self.eps)
-        return x.to(dtype) if self.weight is None else (x * (1.0 + self.weight.float())).to(dtype)
+        return (x * (1.0 + self.weight.float())).to(dtype)
 
     def extra_repr(self) -> str:
-        width = "no weight" if self.weight is None else f"{self.weight.shape[0]}"
-        return f"{width}, eps={self.eps}"
+        return f"{self.weight.shape[0]}, eps={self.eps}"

@@ -33,8 +33,9 @@ def parse_chains(
     raw = body.get("chains", {})
     for name, value in raw.items() if isinstance(raw, dict) else ():
         path: Path = ("chains", name)
-        if not good_name(name, path, faults, dotted=True):
+        if not good_name(name, path, faults, dotted=True, variable=True):
             continue
+        _place(name, value, raw, path, faults)
         if isinstance(inputs.get(name), TensorInput):
             faults.add(
                 "VC301",
@@ -55,6 +56,8 @@ def parse_chains(
                 help = f"write `{near}`" if near else "add the input `grid_thw: {grid: t h w}`"
                 message = f"there is no grid input `{safe(parsed.per_image)}`"
                 faults.add("VC303", message, (*path, "per_image"), help=help)
+            for unused in parsed.unused:
+                good_name(unused, (*path, "unused", unused), faults, dotted=True)
             found[name] = Chain(
                 name,
                 source,
@@ -70,6 +73,8 @@ def parse_chains(
         steps = parse_steps(body["steps"], ("steps",), faults)
         source = origin_of(fields.from_ if fields else None, inputs, (), faults)
         order, unused = (tuple(fields.order), fields.unused) if fields else ((), {})
+        for name in unused:
+            good_name(name, ("unused", name), faults, dotted=True)
         found[ROOT] = Chain(
             ROOT,
             source,
@@ -85,9 +90,50 @@ def parse_chains(
         faults.add(
             "VC102", "the spec needs `steps` or `chains`", (), help="add `steps:` and one primitive a line"
         )
+    _variables(found, inputs, faults)
     for chain in found.values():
         known_origin(chain.source, (*chain.path, "from"), [*inputs, *found], inputs, faults, own=chain.name)
     return _acyclic(found, faults)
+
+
+def _place(name: str, value: Any, chains: Mapping[str, Any], path: Path, faults: Faults) -> None:
+    """A chain `a.b` is a part of the chain `a`, which must be a module by then."""
+    above, _, last = name.rpartition(".")
+    if not above:
+        return
+    if last.isdigit():
+        message, help = (
+            f"the chain `{name}` ends with a number",
+            "end it with a name; `each: true` numbers copies",
+        )
+        faults.add("VC109", message, path, key=True, help=help)
+        return
+    parent = chains.get(above)
+    earlier = above in list(chains)[: list(chains).index(name)]
+    one = isinstance(parent, dict) and not parent.get("each") and not parent.get("inline")
+    inline = isinstance(value, dict) and value.get("inline")
+    if not inline and not (earlier and one):
+        message = f"`{name}` would be a part of the chain `{above}`, but no such chain stands before it"
+        if earlier:
+            message = f"`{name}` would be a part of the chain `{above}`, which is not one module"
+        faults.add(
+            "VC303",
+            message,
+            path,
+            key=True,
+            help=f"write `{name.replace('.', '_')}`, or add the chain `{above}`",
+        )
+
+
+def _variables(chains: Mapping[str, Chain], inputs: Mapping[str, Input], faults: Faults) -> None:
+    """Each chain gets a variable in generated source; dots become `_` there."""
+    taken = {name: name for name in inputs}
+    for name, chain in chains.items():
+        variable = f"{name}_result" if name in inputs else name.replace(".", "_")
+        if variable in taken:
+            message = f"`{name}` and `{taken[variable]}` would both be `{variable}` in the generated source"
+            faults.add("VC301", message, chain.path, key=True, help=f"rename the chain `{name}`")
+        taken[variable] = name
 
 
 def known_origin(
@@ -107,6 +153,9 @@ def known_origin(
             faults.add("VC303", f"there is no input or chain `{safe(name)}`", path, help=help)
         elif known.count(name) == 1 and name in inputs and not isinstance(inputs[name], TensorInput):
             faults.add("VC303", f"`{name}` is no tensor", path, help="start from a tensor input or a chain")
+        elif known.count(name) == 1 and name in inputs and getattr(inputs[name], "optional", False):
+            message = f"`{name}` is optional, so nothing can start from it"
+            faults.add("VC205", message, path, help="leave out `optional`, or start from another input")
     if isinstance(origin, Choice) and not isinstance(inputs.get(origin.flag), FlagInput):
         flags = [n for n, value in inputs.items() if isinstance(value, FlagInput)]
         near = nearest(origin.flag, flags)
@@ -143,6 +192,10 @@ def origin_of(given: OriginFields, inputs: Mapping[str, Input], path: Path, faul
         return (
             Combine("add", tuple(given.add)) if given.add else Combine(given.axis, tuple(given.concat or ()))
         )
+    if given == "":
+        faults.add(
+            "VC303", "`from` names nothing", (*path, "from"), help="write the name of an input or a chain"
+        )
     if given is not None:
         return given
     tensors = [
@@ -153,4 +206,11 @@ def origin_of(given: OriginFields, inputs: Mapping[str, Input], path: Path, faul
     if tensors:
         message = f"chain `{path[-1]}` does not say where it starts"
         faults.add("VC102", message, path, key=True, help=f"add `from: {tensors[0]}`")
+    elif not faults.found:
+        faults.add(
+            "VC102",
+            "no input is a tensor that steps could start from",
+            ("inputs",),
+            help="add `x: b n vision`",
+        )
     return ""

@@ -88,7 +88,8 @@ class Faults:
             return model.model_validate(body)
         except ValidationError as error:
             for fault in error.errors(include_url=False, include_input=False):
-                self._field(model, fault, body, path, what)
+                if _meant(fault, body):
+                    self._field(model, fault, body, path, what)
             return None
 
     def _field(self, model: type[BaseModel], fault: Any, body: Any, path: Path, what: str) -> None:
@@ -114,7 +115,8 @@ class Faults:
             help = f"write `{near}`" if near else f"write one of {allowed}"
             self.add(code, f"`{name}` must be {allowed}, not `{safe(wrong)}`", at, help=help)
         elif "message" in context:
-            self.add(code, f"`{name}`: {context['message']}", at, help=_HELP.get(kind))
+            message = f"`{name}`: {context['message']}" if name else f"{what}: {context['message']}"
+            self.add(code, message, at, help=_HELP.get(kind) or f"see `{what.strip('`')}` in the reference")
         else:
             bounds = {
                 "greater_than": "gt",
@@ -130,6 +132,19 @@ class Faults:
                 message = str(fault["msg"])
                 text = message[:1].lower() + message[1:]
                 self.add(code, f"`{name}`: {text}", at, help=f"change `{name}`")
+
+
+def _meant(fault: Any, body: dict[str, Any]) -> bool:
+    """Whether an error belongs to the form of `from` that was written; drops the form from its place."""
+    loc = fault["loc"]
+    if len(loc) < 2 or loc[0] != "from":
+        return True
+    given = body.get("from")
+    form = "str"
+    if isinstance(given, dict):
+        form = "CombineFields" if given.keys() & {"concat", "add", "axis"} else "ChoiceFields"
+    fault["loc"] = (loc[0], *loc[2:])
+    return bool(loc[1] == form)
 
 
 _HELP = {

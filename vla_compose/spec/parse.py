@@ -7,7 +7,7 @@ from typing import Any
 
 from vla_compose.diagnostics import SpecError
 from vla_compose.primitives.base import Path
-from vla_compose.primitives.fields import RESERVED
+from vla_compose.primitives.fields import SAME
 from vla_compose.spec.chains import known_origin, origin_of, parse_chains
 from vla_compose.spec.faults import Faults, nearest, safe
 from vla_compose.spec.inputs import FlagInput, GridInput, Input, SizesInput, TensorInput, input_kind
@@ -22,7 +22,7 @@ from vla_compose.spec.model import (
     SpecFields,
     names,
 )
-from vla_compose.spec.names import good_name, pattern
+from vla_compose.spec.names import good_name, good_symbol, pattern
 from vla_compose.spec.reader import Document
 
 
@@ -97,7 +97,7 @@ def _inputs(body: Any, faults: Faults) -> dict[str, Input]:
         faults.add("VC102", "a spec needs at least one input", ("inputs",), help="add `x: b n vision`")
     for name, value in body.items():
         path: Path = ("inputs", name)
-        if not good_name(name, path, faults):
+        if not good_name(name, path, faults, variable=True):
             continue
         fields = {"type": value} if isinstance(value, str) else value
         parsed = faults.model(input_kind(fields), fields, path, what=f"input `{name}`")
@@ -147,7 +147,11 @@ def _names(
     fields: SpecFields, inputs: Mapping[str, Input], chains: Mapping[str, Chain], faults: Faults
 ) -> None:
     for name in fields.dims:
-        good_name(name, ("dims", name), faults)
+        if name == SAME:
+            message = "`same` stands for the channels that arrive, so it cannot be a dim"
+            faults.add("VC302", message, ("dims", name), key=True, help="choose another name")
+        else:
+            good_name(name, ("dims", name), faults)
     for variant, dims in fields.variants.items():
         for name in dims:
             if name not in fields.dims:
@@ -155,7 +159,7 @@ def _names(
                 help = f"write `{near}`" if near else f"add `{safe(name)}` to `dims`"
                 message = f"variant `{safe(variant)}` sets `{safe(name)}`, which is no dim"
                 faults.add("VC305", message, ("variants", variant, name), key=True, help=help)
-    _input_names(fields, inputs, faults)
+    _input_names(fields, inputs, chains, faults)
     inline = {top for chain in chains.values() if chain.inline for top in _tops(chain)}
     for name in chains:
         if name in inline:
@@ -163,8 +167,12 @@ def _names(
             faults.add("VC301", message, ("chains", name), key=True, help=f"rename the chain `{name}`")
 
 
-def _input_names(fields: SpecFields, inputs: Mapping[str, Input], faults: Faults) -> None:
+def _input_names(
+    fields: SpecFields, inputs: Mapping[str, Input], chains: Mapping[str, Chain], faults: Faults
+) -> None:
     optional = None
+    variables = {*inputs, *(name.replace(".", "_") for name in chains if name)}
+    given: dict[str, str] = {}
     for name, value in inputs.items():
         path: Path = ("inputs", name)
         has_default = (
@@ -175,16 +183,25 @@ def _input_names(fields: SpecFields, inputs: Mapping[str, Input], faults: Faults
             faults.add("VC104", message, path, key=True, help=f"put `{name}` before `{optional}`")
         optional = optional or (name if has_default else None)
         if isinstance(value, TensorInput):
-            pattern(value.type, set(fields.dims), path, faults)
+            type_ = pattern(value.type, set(fields.dims), path, faults)
+            for symbol in type_.symbols() if type_ is not None else ():
+                if symbol not in fields.dims and not good_symbol(symbol, variables):
+                    what = "an input or a chain" if symbol in variables else "the generated source"
+                    message = f"`{safe(symbol)}` cannot be a size: {what} has that name"
+                    faults.add("VC107", message, path, help=f"choose another name, such as `{safe(symbol)}_`")
+            if value.optional and value.each is not None:
+                message = f"`{name}` is a list, which cannot be optional"
+                faults.add("VC104", message, (*path, "optional"), help="leave out `optional`")
         elif isinstance(value, SizesInput | GridInput):
             field = "sizes" if isinstance(value, SizesInput) else "grid"
+            if not value.names:
+                faults.add("VC104", f"`{field}` names no size", (*path, field), help=f"write `{field}: h w`")
             for symbol in value.names:
-                if (
-                    not symbol.isidentifier()
-                    or symbol in fields.dims
-                    or symbol in inputs
-                    or symbol in RESERVED
-                ):
+                if symbol in given:
+                    message = f"`{safe(symbol)}` is given by `{given[symbol]}` already"
+                    faults.add("VC301", message, (*path, field), help="give each size once")
+                given[symbol] = name
+                if not good_symbol(symbol, {*fields.dims, *variables}):
                     message = f"`{safe(symbol)}` cannot be bound at run time"
                     help = f"name sizes that are no dims and no inputs: `{field}: h w`"
                     faults.add("VC107", message, (*path, field), help=help)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import total_ordering
+from functools import lru_cache, total_ordering
 
 LARGEST = 2**53
 MOST_TERMS = 64
@@ -48,24 +48,25 @@ def _atom_key(atom: Atom) -> tuple[int, str]:
 class Dim:
     """An integer size, known (`Dim.of(4)`) or symbolic (`Dim.of("n") * 4`)."""
 
-    __slots__ = ("_terms",)
+    __slots__ = ("_hash", "_terms", "_text")
 
     def __init__(self, terms: Mapping[Monomial, int]) -> None:
-        kept = {monomial: factor for monomial, factor in terms.items() if factor}
+        kept: dict[Monomial, int] = {}
+        for monomial, factor in terms.items():
+            if factor:
+                if not -LARGEST <= factor <= LARGEST:
+                    raise DimError("the size is larger than 2^53")
+                kept[monomial] = factor
         if len(kept) > MOST_TERMS:
             raise DimError(f"the size has more than {MOST_TERMS} terms")
-        if any(abs(factor) > LARGEST for factor in kept.values()):
-            raise DimError("the size is larger than 2^53")
-        self._terms: dict[Monomial, int] = kept
+        self._terms = kept
+        self._hash: int | None = None
+        self._text: str | None = None
 
     @staticmethod
     def of(value: int | str | Dim) -> Dim:
         """A known size from an `int`, a symbol from its name."""
-        if isinstance(value, Dim):
-            return value
-        if isinstance(value, str):
-            return Dim({((value, 1),): 1})
-        return Dim({(): value})
+        return value if isinstance(value, Dim) else _made(value)
 
     @property
     def constant(self) -> int | None:
@@ -96,8 +97,9 @@ class Dim:
         return frozenset(names)
 
     def __add__(self, other: Dim | int) -> Dim:
+        added = {(): other} if isinstance(other, int) else other._terms
         terms = dict(self._terms)
-        for monomial, factor in Dim.of(other)._terms.items():
+        for monomial, factor in added.items():
             terms[monomial] = terms.get(monomial, 0) + factor
         return Dim(terms)
 
@@ -105,9 +107,19 @@ class Dim:
         return self + Dim.of(other) * -1
 
     def __mul__(self, other: Dim | int) -> Dim:
+        if not isinstance(other, int):
+            known = other.constant
+            if known is None and self.constant is not None:
+                return other * self.constant
+            if known is None:
+                return self._product(other)
+            other = known
+        return self if other == 1 else Dim({monomial: factor * other for monomial, factor in self._terms.items()})
+
+    def _product(self, other: Dim) -> Dim:
         terms: dict[Monomial, int] = {}
         for left, left_factor in self._terms.items():
-            for right, right_factor in Dim.of(other)._terms.items():
+            for right, right_factor in other._terms.items():
                 monomial = _times(left, right)
                 terms[monomial] = terms.get(monomial, 0) + left_factor * right_factor
         return Dim(terms)
@@ -177,14 +189,18 @@ class Dim:
         Raises:
             DimError: the result leaves the bounds, or divides by zero.
         """
-        if not self.symbols() & values.keys():
+        name = self.symbol
+        if name is not None:
+            return Dim.of(values[name]) if name in values else self
+        if self.constant is not None or not self.symbols() & values.keys():
             return self
         total = Dim.of(0)
         for monomial, factor in self._terms.items():
             term = Dim.of(factor)
             for atom, power in monomial:
+                base: int | Dim
                 if isinstance(atom, str):
-                    base = Dim.of(values.get(atom, atom))
+                    base = values.get(atom) or Dim.of(atom)
                 else:
                     above, below = atom.numerator.substitute(values), atom.divisor.substitute(values)
                     base = above % below if atom.remainder else above // below
@@ -206,9 +222,16 @@ class Dim:
         return str(self) < str(other)
 
     def __hash__(self) -> int:
-        return hash(frozenset(self._terms.items()))
+        if self._hash is None:
+            self._hash = hash(frozenset(self._terms.items()))
+        return self._hash
 
     def __str__(self) -> str:
+        if self._text is None:
+            self._text = self._printed()
+        return self._text
+
+    def _printed(self) -> str:
         if not self._terms:
             return "0"
         ordered = sorted(self._terms.items(), key=lambda term: (-_degree(term[0]), _names(term[0])))
@@ -217,6 +240,11 @@ class Dim:
 
     def __repr__(self) -> str:
         return f"Dim({self})"
+
+
+@lru_cache(maxsize=4096)
+def _made(value: int | str) -> Dim:
+    return Dim({((value, 1),): 1} if isinstance(value, str) else {(): value})
 
 
 def product(dims: Iterable[Dim]) -> Dim:
@@ -235,8 +263,8 @@ def _degree(monomial: Monomial) -> int:
     return sum(power for _, power in monomial)
 
 
-def _names(monomial: Monomial) -> list[tuple[int, str]]:
-    return [_atom_key(atom) for atom, _ in monomial]
+def _names(monomial: Monomial) -> list[tuple[int, str, int]]:
+    return [(*_atom_key(atom), -power) for atom, power in monomial]
 
 
 def _term(monomial: Monomial, factor: int) -> str:

@@ -208,9 +208,13 @@ def parse_pattern(text: str, compile_time: Collection[str] = ()) -> TensorType:
     Raises:
         PatternError: the text is not a pattern.
     """
-    axes = tuple(_axis(part, at) for part, at in _split(text, 0))
+    parts = _split(text, 0)
+    axes = tuple(_axis(part, at) for part, at in parts)
     if not axes:
         raise PatternError("the pattern is empty", 0)
+    for axis, (_, at) in zip(axes, parts, strict=True):
+        if axis.packed and (len(axes) != 2 or axis is not axes[0]):
+            raise PatternError(f"`{PACKED}(…)` stands for the first of two axes", at)
     channel = -1
     if len(axes) == 4:
         names = [{n for s in axis.segments for f in s.factors for n in f.symbols()} for axis in axes]
