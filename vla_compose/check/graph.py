@@ -123,12 +123,15 @@ def _listed(tree: _Tree, prefix: str) -> Iterator[tuple[str, tuple[int, ...]]]:
 
 def in_order(members: Sequence[Member], order: Sequence[str]) -> list[Member]:
     """Bare parameters, then submodules: those named in `order` first, the others in the order of steps."""
-    places = {name: at for at, name in enumerate(order)}
     numbered = list(enumerate(members))
+
+    def place(path: str) -> int:
+        found = [at for at, name in enumerate(order) if path == name or path.startswith(f"{name}.")]
+        return min(found, default=len(order))
 
     def key(item: tuple[int, Member]) -> tuple[bool, int, int]:
         at, member = item
-        return (not member.is_parameter, places.get(member.path.split(".")[0], len(places)), at)
+        return (not member.is_parameter, place(member.path), at)
 
     return [member for _, member in sorted(numbered, key=key)]
 

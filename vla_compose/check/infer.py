@@ -304,9 +304,10 @@ def all_images(x: TensorType, scope: Scope) -> TensorType:
 
 
 def _order(chain: Chain, scope: Scope, registered: list[Member], faults: Faults) -> None:
-    tops = {path.split(".")[0] for path in [*(member.path for member in registered), *scope.skipped]}
+    paths = [*(member.path for member in registered), *scope.skipped]
+    tops = {path.split(".")[0] for path in paths}
     for at, name in enumerate(chain.order):
-        if name not in tops:
+        if not any(path == name or path.startswith(f"{name}.") for path in paths):
             near = nearest(name, tops)
             help = f"write `{near}`" if near else f"use names of: {', '.join(sorted(tops))}"
             faults.add(

@@ -26,7 +26,7 @@ class Choices:
         self._named: dict[tuple[str, Dim, Dim], Dim] = {}
 
     def join(self, then: TensorType, otherwise: TensorType, flag: str) -> TensorType | None:
-        """The type of both, or `None` when axes, order or channels differ; `notes` say what new sizes mean."""
+        """The type of both, or `None` when axes, order or channels differ; `notes` tell new sizes."""
         if len(then.axes) != len(otherwise.axes) or then.channel != otherwise.channel:
             return None
         if then.width.substitute(self.values) != otherwise.width.substitute(self.values):

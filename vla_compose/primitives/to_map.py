@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from vla_compose.primitives.base import Node, Primitive
+from vla_compose.types.dim import Dim
 from vla_compose.types.tensor import Axis, Group, TensorType
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ class ToMap(Primitive):
 
     - `b (h w) c -> b c h w`: tokens in raster order become a map of `h` rows and `w` columns.
     - `(n m m) c -> n c m m`: tokens in block order become one small map a merge cell.
+    - `(h w) c -> 1 c h w`: the tokens of one image, as a chain with `per_image` sees them.
 
     Channels keep lying side by side in memory, as in the originals; this decides bits of convolutions.
 
@@ -29,8 +31,8 @@ class ToMap(Primitive):
         group = x.tokens.group if len(x.axes) > 1 else None
         if x.is_map or len(x.axes) not in (2, 3):
             scope.fail("VC205", f"`to_map` takes tokens, but gets `{x}`", help="leave it out")
-        needed = 3 if len(x.axes) == 2 else 2
-        if group is None or group.packed or len(group.factors) != needed:
+        known = (2, 3) if len(x.axes) == 2 else (2,)
+        if group is None or group.packed or len(group.factors) not in known:
             example = "(n merge merge)" if len(x.axes) == 2 else "b (h w)"
             scope.fail(
                 "VC202",
@@ -39,7 +41,7 @@ class ToMap(Primitive):
             )
         scope.known(*group.factors[-2:])
         *lead, height, width = group.factors
-        batch = (Axis((Group(tuple(lead)),)),) if lead else x.axes[:1]
+        batch = x.axes[:1] if len(x.axes) == 3 else (Axis((Group(tuple(lead) or (Dim.of(1),)),)),)
         return TensorType((*batch, x.axes[-1], Axis.of(height), Axis.of(width)), channel=-3)
 
     def lower(self, node: Node, code: Code) -> None:

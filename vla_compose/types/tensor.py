@@ -218,7 +218,7 @@ def parse_pattern(text: str, compile_time: Collection[str] = ()) -> TensorType:
     channel = -1
     if len(axes) == 4:
         names = [{n for s in axis.segments for f in s.factors for n in f.symbols()} for axis in axes]
-        if names[1] <= set(compile_time) and not (names[2] | names[3]) <= set(compile_time):
+        if names[1] and names[1] <= set(compile_time):
             channel = -3
     return TensorType(axes, channel)
 
