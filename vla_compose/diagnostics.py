@@ -29,10 +29,19 @@ class Label:
 
 
 @dataclass(frozen=True, slots=True)
+class Edit:
+    """What to write in place of a span, which lies on one line: a fix without a choice."""
+
+    span: Span
+    replacement: str
+
+
+@dataclass(frozen=True, slots=True)
 class Diagnostic:
     """One mistake in one spec.
 
-    `message` is lower case and stands alone; `help` is one fix that can be typed as it stands.
+    `message` is lower case and stands alone; `help` is one fix that can be typed as it stands, and `edit`
+    the same for a program, where there is no doubt about it.
     `file` is the name shown to the user, `None` for text that came from no file.
     """
 
@@ -47,6 +56,7 @@ class Diagnostic:
     expected: str | None = None
     severity: Severity = "error"
     url: str = field(default="")
+    edit: Edit | None = None
 
     def __post_init__(self) -> None:
         if not self.url:

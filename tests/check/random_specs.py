@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import random
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 
+import vla_compose
 from vla_compose.check.graph import Graph
 from vla_compose.spec.inputs import FlagInput, GridInput, SizesInput
 from vla_compose.types.dim import Dim
+from vla_compose.types.expression import parse_expression
 from vla_compose.types.tensor import TensorType
 
 DIMS = {"c": 8, "d": 12, "m": 2, "k": 3, "side": 4, "q": 4, "heads": 2, "depth": 2, "one": 1}
+FRAMES = re.compile("for every image, (.*) is 1 or even")
 WORDS = """x y tokens size grid context read residual queries keys values image images tensor stream first last
     column at joined chosen frames positions a b h w n t s out result fine_size anyres grids x_in""".split()
 SIZES = ["h", "w", "n", "t", "s", "b"]
@@ -125,15 +129,18 @@ def braced(draft: Draft, depth: int) -> list[str]:
     return [text if ":" in text else f"{text}: {{}}" for text in found]
 
 
-def steps(draft: Draft, pad: str) -> str:
-    """The entries of `steps`."""
-    return "".join(f"{pad}- {step(draft)}\n" for _ in range(draft.random.randint(1, 4)))
-
-
-STARTS = {
-    "map": ["- to_map\n", ""],
-    "resampler": ["- queries: {name: latents, count: q}\n"],
-}
+def steps(draft: Draft, pad: str, before: str) -> str:
+    """The entries of `steps`, most of them such that the checker accepts what stands `before` and them."""
+    found = ""
+    for _ in range(draft.random.randint(1, 5)):
+        for _ in range(8):
+            names = list(draft.names)
+            more = f"{pad}- {step(draft)}\n"
+            if draft.chance(4) or not vla_compose.check(before + found + more):
+                found += more
+                break
+            draft.names[:] = names
+    return found or f"{pad}- activation: relu\n"
 
 
 def spec_text(seed: int) -> str:
@@ -169,17 +176,20 @@ def spec_text(seed: int) -> str:
     lines.append("dims: {" + ", ".join(f"{name}: {value}" for name, value in DIMS.items()) + "}\ninputs:\n")
     lines += [f"  {text}\n" for text in inputs]
     lead = "  - queries: {name: latents, count: q}\n" if kind == "resampler" else ""
-    shape = pick("root", "root", "chain", "two", "three", "image") if kind != "list" else "each"
-    if kind == "packed" and chance(50):
+    shape = pick("root", "root", "chain", "two", "three") if kind != "list" else "each"
+    if kind == "packed" and chance(60):
         shape = "image"
     sources = [x, "y"] if any(text.startswith("y:") for text in inputs) else [x]
     if shape == "root":
-        lines.append(f"steps:\n{lead}{steps(draft, '  ')}")
+        lines.append(f"steps:\n{lead}")
+        lines.append(steps(draft, "  ", "".join(lines)))
         if chance(15):
             lines.append("unused: {spare: d}\n")
         return "".join(lines)
     lines.append("chains:\n")
-    names = [pick("one", "a", draft.word()), pick("two", "one.part", draft.word()), pick("three", draft.word())]
+    first_name = pick("one", "one", "one", draft.word())
+    second = pick("two", "two", "two", f"{first_name}.part", draft.word())
+    names = [first_name, second, pick("three", "three", draft.word())]
     count = {"chain": 1, "two": 2, "three": 3, "image": 1, "each": pick(1, 2)}[shape]
     made: list[str] = []
     for name in names[:count]:
@@ -187,23 +197,26 @@ def spec_text(seed: int) -> str:
         if shape == "three" and len(made) == 2:
             origin = combined(draft, made, flag)
         lines.append(f"  {name}:\n    from: {origin}\n")
-        if shape == "each" and chance(90) and origin == x:
+        if shape == "each" and chance(95):
             lines.append("    each: true\n")
         if shape == "image" and chance(90):
             lines.append(f"    per_image: {extra}\n")
-        if chance(20):
+        if chance(20) and shape not in ("image", "each"):
             lines.append("    inline: true\n")
         inner = Draft(draft.random, [], draft.sizes, [], draft.masks)
         if chance(60) and made and shape in ("two", "three"):
             lines.append("    steps: [{linear: {name: same_width, out: d}}]\n")
         else:
             begin = lead.replace("  -", "      -") if chance(80) else ""
-            lines.append(f"    steps:\n{begin}{steps(inner, '      ')}")
+            lines.append(f"    steps:\n{begin}")
+            lines.append(steps(inner, "      ", "".join(lines)))
         made.append(name)
     if chance(60):
-        lines.append(f"from: {combined(draft, made, flag)}\nsteps:\n{steps(draft, '  ')}")
+        lines.append(f"from: {combined(draft, made, flag)}\nsteps:\n")
+        lines.append(steps(draft, "  ", "".join(lines)))
     elif chance(30):
-        lines.append(f"outputs: {{tokens: {made[-1]}, {draft.word()}: {{from: {combined(draft, made, flag)}}}}}\n")
+        other = combined(draft, made, flag)
+        lines.append(f"outputs: {{tokens: {made[-1]}, {draft.word()}: {{from: {other}}}}}\n")
     return "".join(lines)
 
 
@@ -254,7 +267,10 @@ def samples(graph: Graph, source: random.Random) -> Sample | None:
     columns = {name for names in grids for name in names}
     symbols = {name for edge in graph.inputs.values() for name in edge.type.symbols()} - graph.values.keys()
     symbols |= {n for v in graph.spec.inputs.values() if isinstance(v, SizesInput) for n in v.names}
-    contracts = [r for checked in graph.chains for r in checked.requirements if not r.text]
+    found = [r for checked in graph.chains for r in checked.requirements]
+    contracts = [r for r in found if not r.text]
+    frames = [FRAMES.match(r.text) for r in found]
+    even = [parse_expression(match[1]) for match in frames if match]
     for attempt in range(300):
         most = 4 + attempt // 20
         def draw() -> int:
@@ -263,7 +279,9 @@ def samples(graph: Graph, source: random.Random) -> Sample | None:
             {name: draw() for name in sorted(symbols | columns)},
             [{name: source.choice([1, 2, 4]) if name == "t" else draw() for name in sorted(columns)} for _ in range(2)],
         )
-        if all(holds(contract, sample, columns) for contract in contracts) and positive(graph, sample):
+        counts = [number(size, image) for size in even for image in sample.images]
+        good = all(count == 1 or count % 2 == 0 for count in counts) and positive(graph, sample)
+        if good and all(holds(contract, sample, columns) for contract in contracts):
             return sample
     return None
 

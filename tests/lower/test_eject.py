@@ -116,7 +116,7 @@ def imports(tree: ast.AST) -> list[ast.Import | ast.ImportFrom]:
 
 STEPS = {
     "qwen2-vl": ["(n 2 2) 20", "n (2 2 20)", "n 28"],
-    "qwen2.5-vl": ["(n 2 2) 20", "n (2 2 20)", "n 28"],
+    "qwen2.5-vl": ["window(n 2 2) 20", "window(n) (2 2 20)", "window(n) 28"],
     "qwen3-vl": [
         *("(n 2 2) 20", "n (2 2 20)", "n 28"),
         *("n (2 2 20)", "n (2 2 20)", "n 28"),

@@ -47,7 +47,7 @@ def _members(graph: Graph, faults: Faults) -> None:
 
 
 def _numbered(graph: Graph, faults: Faults) -> None:
-    """Siblings of numbers are kept in a `nn.ModuleDict`, which has methods of its own."""
+    """Names beside numbers: a `nn.ModuleDict` holds them, which takes modules only and has methods."""
     for checked in graph.chains:
         placed = list(_placed(checked))
         holders = {
@@ -57,6 +57,11 @@ def _numbered(graph: Graph, faults: Faults) -> None:
             if name.rpartition(".")[2].isdigit()
         }
         for member, path in placed:
+            last = member.path.rpartition(".")[2]
+            if last.isdigit() and member.code.startswith(("nn.Parameter(", "nn.Buffer(")):
+                message = f"`{member.path}` ends with a number, which a parameter cannot have as its name"
+                faults.add("VC109", message, (*path, "name"), help="end the name with a letter")
+                return
             for name in _prefixes(member.path):
                 above, _, last = name.rpartition(".")
                 if above in holders and last in _MODULE_DICT:

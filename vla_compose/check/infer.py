@@ -9,6 +9,7 @@ from vla_compose.check.binding import bindable
 from vla_compose.check.clashes import clashes
 from vla_compose.check.graph import CheckedChain, Edge, Graph, count, members
 from vla_compose.check.join import Choices, combine
+from vla_compose.check.outputs import check_output
 from vla_compose.check.scope import MOST_PARAMETERS, Scope, StepFault
 from vla_compose.diagnostics import SpecError
 from vla_compose.primitives.base import Member, Node, Path
@@ -16,7 +17,7 @@ from vla_compose.spec.faults import Faults, nearest
 from vla_compose.spec.inputs import GridInput, TensorInput
 from vla_compose.spec.model import Chain, Combine, Origin, Output, Spec, names
 from vla_compose.types.dim import Dim, DimError
-from vla_compose.types.tensor import Axis, Group, TensorType, same_order
+from vla_compose.types.tensor import Axis, Group, TensorType
 
 _DIM_MAX = 2**31
 
@@ -54,8 +55,7 @@ def infer(
         edge = _origin(output.source, edges, choices, output.path, faults)
         if edge is not None:
             outputs.append((output, edge))
-            if output.type is not None:
-                _assert_output(output.name, output.type, edge, output.path, values, faults)
+            check_output(output, edge, values, faults)
     order = list(spec.chains)
     chains.sort(key=lambda checked: order.index(checked.chain.name))
     graph = Graph(spec, values, inputs, tuple(chains), tuple(outputs), tuple(choices.notes))
@@ -316,36 +316,6 @@ def _order(chain: Chain, scope: Scope, registered: list[Member], faults: Faults)
                 (*chain.path, "order", at),
                 help=help,
             )
-
-
-def _assert_output(
-    name: str, stated: TensorType, edge: Edge, path: Path, values: Mapping[str, int], faults: Faults
-) -> None:
-    try:
-        left, right = stated.substitute(values), edge.type.substitute(values)
-    except DimError as error:
-        faults.add("VC204", f"output `{name}` has no type: {error}", path, help="change the pattern")
-        return
-    good = len(left.axes) == len(right.axes)
-    why = f"it has {len(right.axes)} axes" if not good else ""
-    left = replace(left, each=right.each)
-    for mine, theirs in zip(left.axes, right.axes, strict=False):
-        if not good:
-            break
-        structured = any(len(segment.factors) > 1 for segment in mine.segments)
-        if mine.size != theirs.size:
-            good, why = False, f"`{mine}` is not `{theirs}`"
-        elif structured and not same_order(mine, theirs):
-            good, why = False, f"`{mine}` and `{theirs}` have the same size but another order"
-    if not good:
-        faults.add(
-            "VC208",
-            f"output `{name}` is stated as `{stated}`, but is `{edge.type}`: {why}",
-            path,
-            help=f"write `{edge.type}`",
-            found=str(edge.type),
-            expected=str(stated),
-        )
 
 
 def _limits(graph: Graph, faults: Faults) -> None:

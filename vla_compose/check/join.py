@@ -47,10 +47,13 @@ class Choices:
             return None
         groups: list[Group] = []
         for one, other in zip(left.segments, right.segments, strict=True):
-            if len(one.factors) != len(other.factors) or one.packed != other.packed:
+            if len(one.factors) != len(other.factors) or (one.packed, one.window) != (
+                other.packed,
+                other.window,
+            ):
                 return None
             factors = zip(one.factors, other.factors, strict=True)
-            groups.append(Group(tuple(self._factor(a, b, flag) for a, b in factors), one.packed))
+            groups.append(replace(one, factors=tuple(self._factor(a, b, flag) for a, b in factors)))
         return Axis(tuple(groups))
 
     def _factor(self, left: Dim, right: Dim, flag: str) -> Dim:

@@ -52,16 +52,21 @@ def show(plain: Callable[[], str], styled: Callable[[], RenderableType]) -> None
         sys.stdout.write(plain())
 
 
-def show_diagnostics(found: Sequence[Diagnostic], sources: Sources, stream: IO[str]) -> None:
-    """Print diagnostics as text, in colour on a terminal."""
-    from vla_compose.report import text
+def show_diagnostics(
+    found: Sequence[Diagnostic], sources: Sources, stream: IO[str], *, most: int | None = None
+) -> None:
+    """Print diagnostics as text, in colour on a terminal; at most `most` of them."""
+    from vla_compose.report import MOST, capped, ordered, render, text
 
+    most = MOST if most is None else most
     if is_terminal(stream):
         console = terminal(stream)
+        shown, more = capped(ordered(found), most)
         # A message longer than the terminal is wrapped by the terminal, so that it can be copied.
-        console.print(text.styled(found, sources, width=console.width), end="", soft_wrap=True)
+        console.print(text.styled(shown, sources, width=console.width), end="", soft_wrap=True)
+        stream.write(more)
     else:
-        stream.write(text.render(found, sources))
+        stream.write(render("text", found, sources, most=most))
 
 
 def report(error: SpecError) -> None:

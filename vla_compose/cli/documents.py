@@ -16,12 +16,11 @@ from vla_compose.check.graph import Graph
 from vla_compose.check.infer import infer
 from vla_compose.diagnostics import BuildError, Diagnostic, SpecError
 from vla_compose.report import Sources
+from vla_compose.report.paths import STDIN
 from vla_compose.spec.faults import nearest
 from vla_compose.spec.limits import DEFAULT_LIMITS
 from vla_compose.spec.parse import load_spec
 from vla_compose.spec.reader import Document, read_file, read_text
-
-STDIN = "<stdin>"
 
 SpecArgument = Annotated[
     str, typer.Argument(metavar="SPEC", help="The name of a shipped spec, or a YAML file.")
@@ -53,14 +52,29 @@ def document(name: str) -> Document:
         SpecError: it cannot be read.
     """
     if name == "-":
-        data = sys.stdin.buffer.read(DEFAULT_LIMITS.file_bytes + 1)
-        _piped[STDIN] = _decoded(data)
-        return read_text(data, file=STDIN)
-    path = find(name)
+        return read_text(piped(), file=STDIN)
     try:
-        return read_file(shortest(str(path)) if path is not None else name)
+        return read_file(located(name))
     except SpecError as error:
         raise SpecError([_with_hint(found, name) for found in error.diagnostics]) from None
+
+
+def piped() -> bytes:
+    """Standard input, as far as a spec may go; remembered as the text that diagnostics point into."""
+    data = sys.stdin.buffer.read(DEFAULT_LIMITS.file_bytes + 1)
+    remember(_decoded(data))
+    return data
+
+
+def remember(text: str) -> None:
+    """Let diagnostics of standard input point into this text."""
+    _piped[STDIN] = text.removeprefix("\ufeff")
+
+
+def located(name: str) -> str:
+    """The file of a shipped spec, or the file itself."""
+    path = find(name)
+    return shortest(str(path)) if path is not None else name
 
 
 def graph(name: str, variant: str | None, dims: Sequence[str] | None) -> Graph:

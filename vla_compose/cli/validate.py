@@ -2,25 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import sys
-from collections.abc import Iterator
-from enum import StrEnum
 from typing import Annotated
 
 import typer
 
-from vla_compose.cli.console import FINDINGS, examples, show_diagnostics
-from vla_compose.diagnostics import BuildError, Diagnostic, SpecError
-
-
-class Format(StrEnum):
-    """The formats of `vla_compose.report.FORMATS`."""
-
-    text = "text"
-    concise = "concise"
-    json = "json"
-
+from vla_compose.cli.checking import WHOLE, Format, check, expanded, tell
+from vla_compose.cli.console import FINDINGS, examples
+from vla_compose.diagnostics import BuildError
 
 HELP = f"""Find every mistake in specs.
 
@@ -28,15 +16,20 @@ They are checked at their own dims and at those of every variant. Needs no torch
 
 Folders are searched for *.yaml and *.yml, except in hidden files and folders.
 
+With --fix, slips of names and ambiguous scalars are corrected where there is no doubt what was meant; a file
+is written whole, or left alone if a fix would bring other mistakes. Standard input is printed fixed.
+
 {
     examples(
         "vla-compose validate specs/",
-        "vla-compose validate my.yaml --output-format concise",
+        "vla-compose validate my.yaml --fix",
+        "vla-compose validate my.yaml --watch",
+        "vla-compose validate specs/ --output-format github",
         "cat my.yaml | vla-compose validate -",
     )
 }
 
-Exit codes: 0 all are valid, 1 mistakes were found, 2 the command line is wrong.
+Exit codes: 0 all are valid, 1 mistakes were found (or would be fixed, with --diff), 2 the command line is wrong.
 """
 
 
@@ -48,58 +41,53 @@ def command(
         ),
     ],
     output_format: Annotated[
-        Format, typer.Option(help="For people, for editors and grep, or for programs.")
+        Format,
+        typer.Option(help="For people, for editors and grep, for programs, for GitHub, for code scanners."),
     ] = Format.text,
+    max_errors: Annotated[
+        int,
+        typer.Option(
+            min=1, metavar="N", help="Show at most N mistakes and count the others; json and sarif hold all."
+        ),
+    ] = 20,
+    fix: Annotated[bool, typer.Option("--fix", help="Correct what leaves no choice, and show a diff.")] = False,
+    diff: Annotated[
+        bool, typer.Option("--diff", help="Show what --fix would change, and change nothing.")
+    ] = False,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Check again whenever a file changes, until Ctrl-C.")
+    ] = False,
 ) -> None:
     """Run `vla-compose validate`."""
-    from vla_compose.cli.documents import sources_of
-    from vla_compose.report import render
+    if watch:
+        from vla_compose.cli.watch import watch as keep_watching
 
-    names = list(dict.fromkeys(name for spec in specs for name in _expanded(spec)))
-    results = {name: _check(name) for name in names}
-    found = [diagnostic for result in results.values() for diagnostic in result]
-    if output_format is Format.text:
-        show_diagnostics(found, sources_of(found), sys.stdout)
+        _apart("--watch", (fix, "--fix"), (diff, "--diff"), ("-" in specs, "-"), _in(output_format, WHOLE))
+        keep_watching(specs, output_format, max_errors)
+        return
+    names = expanded(specs)
+    if diff:
+        from vla_compose.cli.fix import preview
+
+        _apart("--diff", _in(output_format, frozenset(Format) - {Format.text}))
+        clean = preview(names)
+    elif fix:
+        from vla_compose.cli.fix import repair
+
+        _apart("--fix with -", ("-" in names and len(names) > 1, "other specs"))
+        clean = repair(names, output_format, max_errors)
     else:
-        sys.stdout.write(render(output_format.value, found, {}))
-    wrong = sum(bool(result) for result in results.values())
-    if output_format is not Format.json and not wrong:
-        print("1 spec is valid" if len(names) == 1 else f"{len(names)} specs are valid")
-    if output_format is Format.text and wrong:
-        of = f"{wrong} of {len(names)} specs" if len(names) > 1 else "1 spec"
-        print(f"{len(found)} {'mistake' if len(found) == 1 else 'mistakes'} in {of}")
-    if wrong:
+        clean = tell({name: check(name) for name in names}, output_format, max_errors)
+    if not clean:
         raise typer.Exit(FINDINGS)
 
 
-def _expanded(name: str) -> Iterator[str]:
-    from vla_compose.catalog import find
-
-    if name == "-" or find(name) is not None or not os.path.isdir(name):
-        yield name
-        return
-    files = [
-        os.path.join(folder, file)
-        for folder, _, files in _walk(name)
-        for file in files
-        if file.endswith((".yaml", ".yml")) and not file.startswith(".")
-    ]
-    if not files:
-        raise BuildError(f"there is no *.yaml or *.yml file in `{name}`")
-    yield from sorted(files)
+def _in(format: Format, formats: frozenset[Format]) -> tuple[bool, str]:
+    return format in formats, f"--output-format {format.value}"
 
 
-def _walk(top: str) -> Iterator[tuple[str, list[str], list[str]]]:
-    for folder, folders, files in os.walk(top):
-        folders[:] = [inner for inner in folders if not inner.startswith(".")]
-        yield folder, folders, files
-
-
-def _check(name: str) -> list[Diagnostic]:
-    from vla_compose.api import check_document
-    from vla_compose.cli.documents import document
-
-    try:
-        return check_document(document(name))
-    except SpecError as error:
-        return list(error.diagnostics)
+def _apart(option: str, *others: tuple[bool, str]) -> None:
+    """Refuse what makes no sense together."""
+    for given, other in others:
+        if given:
+            raise BuildError(f"`{option}` does not go together with `{other}`: leave one out")

@@ -119,9 +119,15 @@ def _target(graph: Graph, checked: CheckedChain) -> str:
 
 
 def _code(graph: Graph, checked: CheckedChain, source: str, target: str | None) -> Code:
-    code = Code(graph.values, containers(checked.members()), source, target, taken_names(graph))
+    code = Code(graph.values, held_by(graph, checked), source, target, taken_names(graph))
     code.grids = {n: v.names for n, v in graph.spec.inputs.items() if isinstance(v, GridInput)}
     return code
+
+
+def held_by(graph: Graph, checked: CheckedChain) -> dict[str, bool]:
+    """The containers of the class that a chain stands in, which inline chains share."""
+    together = [c for c in graph.chains if c.chain.inline] if checked.chain.inline else [checked]
+    return containers([member for one_ in together for member in one_.members()])
 
 
 def sizes_of(graph: Graph, name: str) -> list[str]:

@@ -27,16 +27,26 @@ def statements(lines: Sequence[tuple[str, str]], depth: int) -> list[str]:
 
 def wrapped(line: str) -> list[str]:
     """A statement that is too long: one part a line, for a call, a message or a comprehension."""
-    if len(line) <= WIDTH or line.endswith(":"):
+    if len(line) <= WIDTH or not line.endswith((")", "]")):
         return [line]
     pad = line[: len(line) - len(line.lstrip())]
-    opening = min(at for at in (line.find("("), line.find("[")) if at >= 0)
-    inner, end = line[opening + 1 : line.rindex(")" if line[opening] == "(" else "]")], line[opening]
+    opening = _opening(line)
+    inner, end = line[opening + 1 : -1], line[opening]
     if line[opening] == "[":
         parts = [part if not at else f"for {part}" for at, part in enumerate(inner.split(" for "))]
     else:
         parts = [inner] if '"' in inner else [f"{part}," for part in _split(inner)]
     return [line[: opening + 1], *(pad + INDENT + part for part in parts), pad + {"(": ")", "[": "]"}[end]]
+
+
+def _opening(line: str) -> int:
+    """Where the bracket stands that the last character closes."""
+    depth = 0
+    for at in range(len(line) - 1, -1, -1):
+        depth += (line[at] in ")]}") - (line[at] in "([{")
+        if not depth:
+            return at
+    return len(line) - 1
 
 
 def condition(parts: Sequence[str], depth: int, guard: str = "") -> list[str]:

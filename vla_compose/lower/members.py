@@ -19,10 +19,22 @@ def containers(members: Sequence[Member]) -> dict[str, bool]:
     return found
 
 
-def constructor(members: Sequence[Member], order: Sequence[str]) -> list[str]:
-    """Statements of `__init__` after `super().__init__()`."""
-    held = containers(members)
-    made: set[str] = set()
+def constructor(
+    members: Sequence[Member],
+    order: Sequence[str],
+    held: Mapping[str, bool] | None = None,
+    made: set[str] | None = None,
+) -> list[str]:
+    """Statements of `__init__` after `super().__init__()`.
+
+    Args:
+        members: what is registered.
+        order: submodules that come first.
+        held: the containers of the class, where other chains register members in it too.
+        made: those of them that there are already; new ones are added.
+    """
+    held = containers(members) if held is None else held
+    made = set() if made is None else made
     lines: list[str] = []
     for member in in_order(members, order):
         parts = member.path.split(".")
@@ -42,6 +54,6 @@ def reach(path: str, held: Mapping[str, bool]) -> str:
     head, *rest = path.split(".")
     text, at = f"self.{head}", head
     for part in rest:
-        text += f'["{part}"]' if held.get(at) else f".{part}"
+        text += f'["{part}"]' if held.get(at) and part.isdigit() else f".{part}"
         at = f"{at}.{part}"
     return text

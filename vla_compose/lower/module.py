@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from vla_compose.check.graph import Edge, Graph
 from vla_compose.lower.chain import (
     LoweredChain,
+    held_by,
     lower_chain,
     one,
     ordered,
@@ -94,10 +95,12 @@ def _main_class(graph: Graph, chains: Sequence[LoweredChain]) -> str:
     """The class of the whole adapter: `forward(declared inputs)`."""
     guards = _guards(graph, chains)
     init: list[str] = []
+    made_: set[str] = set()
     for name in graph.spec.chains:
         lowered = next(c for c in chains if c.name == name)
         if lowered.inline:
-            init += constructor(lowered.checked.members(), lowered.checked.chain.order)
+            members = lowered.checked.members()
+            init += constructor(members, lowered.checked.chain.order, held_by(graph, lowered.checked), made_)
         else:
             made = f"{chain_class(graph, lowered.checked)}()"
             if lowered.checked.chain.each:
@@ -139,7 +142,7 @@ def _guards(graph: Graph, chains: Sequence[LoweredChain]) -> Guards:
     read = {name for c in shared for name in (*names(c.checked.chain.source), *c.side, *c.checked.inputs)}
     for name, edge in graph.inputs.items():
         if edge.each is not None:
-            guards.tensors(name, edge, graph.inputs)
+            guards.tensors(name, edge, taken_names(graph))
         else:
             guards.tensor(name, edge, own=name in read)
     for lowered in inline:

@@ -27,6 +27,7 @@ from vla_compose.primitives.temporal_merge import TemporalMerge
 from vla_compose.primitives.to_map import ToMap
 from vla_compose.primitives.to_tokens import ToTokens
 from vla_compose.primitives.tokens import Tokens
+from vla_compose.primitives.unwindow import Unwindow
 
 REGISTRY: Mapping[str, type[Primitive]] = MappingProxyType(
     {
@@ -53,6 +54,7 @@ REGISTRY: Mapping[str, type[Primitive]] = MappingProxyType(
             ToMap,
             ToTokens,
             Tokens,
+            Unwindow,
         )
     }
 )

@@ -26,7 +26,8 @@ class Flatten(Primitive):
             scope.fail("VC205", f"`flatten` takes tokens `b n c`, but gets `{x}`", help="leave it out")
         group = x.tokens.group
         inner: tuple[Dim, ...] = group.factors if group is not None and not group.packed else (x.tokens.size,)
-        return TensorType((Axis((Group((x.axes[0].size, *inner)),)), x.axes[-1]))
+        window = group is not None and group.window
+        return TensorType((Axis((Group((x.axes[0].size, *inner), window=window),)), x.axes[-1]))
 
     def lower(self, node: Node, code: Code) -> None:
         code.set(f"{code.x}.flatten(0, 1)")

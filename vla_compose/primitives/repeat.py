@@ -84,6 +84,8 @@ class Repeat(Primitive):
 
         made = node.members[0].code.removeprefix("nn.ModuleList([").partition("(")[0]
         arguments = layer_class(made, node, code)
+        if code.x != code.target:
+            code.set(code.x)
         code.line(f"for layer in {code.attr(self.name)}:")
         code.line(f"    {code.target} = layer({', '.join([code.x, *arguments])})")
         code.x = code.target

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
@@ -55,7 +56,7 @@ class SpatialMerge(Primitive):
         inner = channels.factors if channels is not None else (x.width,)
         folded = (self.size, self.size, *inner) if self.channels == "hwc" else (*inner, self.size, self.size)
         if _is_block(self, x, scope):
-            tokens = Group(tuple(lead) or (x.tokens.size // (self.size * self.size),), group.packed)
+            tokens = replace(group, factors=tuple(lead) or (x.tokens.size // (self.size * self.size),))
         else:
             fixed = [f for f in (height, width) if f.substitute(scope.values).constant is not None]
             if fixed and len(fixed) < 2:
@@ -63,6 +64,12 @@ class SpatialMerge(Primitive):
                     "VC202",
                     f"cannot merge {size}x{size} tokens: in `{x.tokens}`, `{fixed[0]}` is no side of a grid",
                     help=f"type the tokens as blocks `(n {self.size} {self.size})` or as a grid `(h w)`",
+                )
+            if group.window:
+                scope.fail(
+                    "VC202",
+                    f"cannot merge {size}x{size} neighbours of `{x.tokens}`: the tokens are in window order",
+                    help="put `- unwindow: {index: window_index}` before this step",
                 )
             if group.packed:
                 scope.fail(

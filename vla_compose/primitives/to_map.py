@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
 from vla_compose.primitives.base import Node, Primitive
 from vla_compose.types.dim import Dim
-from vla_compose.types.tensor import Axis, Group, TensorType
+from vla_compose.types.tensor import Axis, TensorType
 
 if TYPE_CHECKING:
     from vla_compose.check.scope import Scope
@@ -32,7 +33,12 @@ class ToMap(Primitive):
         if x.is_map or len(x.axes) not in (2, 3):
             scope.fail("VC205", f"`to_map` takes tokens, but gets `{x}`", help="leave it out")
         known = (2, 3) if len(x.axes) == 2 else (2,)
-        if group is None or group.packed or len(group.factors) not in known:
+        if (
+            group is None
+            or group.packed
+            or (group.window and len(group.factors) < 3)
+            or len(group.factors) not in known
+        ):
             example = "(n merge merge)" if len(x.axes) == 2 else "b (h w)"
             scope.fail(
                 "VC202",
@@ -41,7 +47,11 @@ class ToMap(Primitive):
             )
         scope.known(*group.factors[-2:])
         *lead, height, width = group.factors
-        batch = x.axes[:1] if len(x.axes) == 3 else (Axis((Group(tuple(lead) or (Dim.of(1),)),)),)
+        batch = (
+            x.axes[:1]
+            if len(x.axes) == 3
+            else (Axis((replace(group, factors=tuple(lead) or (Dim.of(1),)),)),)
+        )
         return TensorType((*batch, x.axes[-1], Axis.of(height), Axis.of(width)), channel=-3)
 
     def lower(self, node: Node, code: Code) -> None:

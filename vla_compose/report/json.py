@@ -1,7 +1,8 @@
 """Diagnostics as JSON, for programs.
 
-    {"diagnostics": [{"code", "expected", "file", "found", "help", "labels": [{"span", "text"}], "message",
-                      "name", "severity", "span": {"column", "end_column", "line"}, "url"}],
+    {"diagnostics": [{"code", "edit": {"replacement", "span"}, "expected", "file", "found", "help",
+                      "labels": [{"span", "text"}], "message", "name", "severity",
+                      "span": {"column", "end_column", "line"}, "url"}],
      "format_version": 1}
 
 Every key is always there; what is not known is `null`. Lines and columns count from 1, `end_column` is

@@ -56,8 +56,8 @@ def parse_chains(
                 help = f"write `{near}`" if near else "add the input `grid_thw: {grid: t h w}`"
                 message = f"there is no grid input `{safe(parsed.per_image)}`"
                 faults.add("VC303", message, (*path, "per_image"), help=help)
-            for unused in parsed.unused:
-                good_name(unused, (*path, "unused", unused), faults, dotted=True)
+            for parameter in parsed.unused:
+                good_name(parameter, (*path, "unused", parameter), faults, dotted=True)
             found[name] = Chain(
                 name,
                 source,

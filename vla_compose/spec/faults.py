@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from vla_compose.codes import CODES
-from vla_compose.diagnostics import Diagnostic, Label
+from vla_compose.diagnostics import Diagnostic, Edit, Label, Span
 from vla_compose.primitives.base import Path
 from vla_compose.spec.reader import Document
 
@@ -37,9 +38,43 @@ _TYPES = {
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
-    """The one name that `word` was most likely meant to be."""
-    matches = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
+    """The one name that `word` was most likely meant to be; `None` when two are equally near."""
+    matches = difflib.get_close_matches(word, list(dict.fromkeys(known)), n=2, cutoff=0.6)
+    if len(matches) == 2 and _ratio(matches[0], word) == _ratio(matches[1], word):
+        return None
     return matches[0] if matches else None
+
+
+def _ratio(name: str, word: str) -> float:
+    return difflib.SequenceMatcher(None, name, word).ratio()
+
+
+_WRITE = re.compile(r"write `([A-Za-z_][\w.-]{2,})`(?: for `([ -_a-~]+)`)?", re.A)
+"""A help that names what to write for one word, or for the key that follows."""
+
+
+def slip(word: str, name: str) -> bool:
+    """Whether `word` is `name` with a slip of the keyboard: no doubt, where `nearest` is a guess.
+
+    At most one letter was added, left out, exchanged or swapped with the next, in names of six letters or
+    more two. Digits are never a slip: `ln_q1` is not `ln_q2`.
+    """
+    if word == name or re.sub(r"\D", "", word) != re.sub(r"\D", "", name):
+        return False
+    left, right = (text.lower().replace("-", "_") for text in (word, name))
+    most = 1 if len(name) < 6 else 2
+    if abs(len(left) - len(right)) > most or len(left) < 2:
+        return False
+    above: list[int] = []
+    row = list(range(len(right) + 1))
+    for at, char in enumerate(left, start=1):
+        above, before, row = row, above, [at]
+        for column, other in enumerate(right, start=1):
+            cost = min(row[-1] + 1, above[column] + 1, above[column - 1] + (char != other))
+            if at > 1 and column > 1 and (char, other) == (right[column - 2], left[at - 2]):
+                cost = min(cost, before[column - 2] + 1)
+            row.append(cost)
+    return row[-1] <= most
 
 
 class Faults:
@@ -48,6 +83,7 @@ class Faults:
     def __init__(self, document: Document) -> None:
         self.document = document
         self.found: list[Diagnostic] = []
+        self._lines: list[str] | None = None
 
     def add(
         self,
@@ -61,7 +97,10 @@ class Faults:
         found: str | None = None,
         expected: str | None = None,
     ) -> None:
-        """Report one mistake at the value (or the key) that stands at `path`."""
+        """Report one mistake at the value (or the key) that stands at `path`.
+
+        A `help` of the form "write `NAME`" for a word that is a slip of NAME becomes an edit.
+        """
         place = self.document.key_span if key else self.document.value_span
         self.found.append(
             Diagnostic(
@@ -74,8 +113,33 @@ class Faults:
                 help=help,
                 found=found,
                 expected=expected,
+                edit=self._edit(place(path), path, help or ""),
             )
         )
+
+    def _edit(self, span: Span, path: Path, help: str) -> Edit | None:
+        """What `help` says to write, where exactly one word of the place is a slip of it."""
+        wanted = _WRITE.fullmatch(help)
+        if wanted is None:
+            return None
+        name, key = wanted.groups()
+        if key is not None:
+            if (*path, key) not in self.document.keys:
+                return None
+            span = self.document.keys[(*path, key)]
+        if self._lines is None:
+            self._lines = self.document.text.split("\n")
+        start = span.column - 1
+        text = self._lines[span.line - 1][start : span.end_column - 1]
+        whole = re.fullmatch(r"(['\"]?)([^'\"\s]+)\1", text)
+        places = [whole.span(2)] if whole else []
+        if not whole or not slip(whole[2], name):
+            places = [found.span() for found in re.finditer(r"(?<![\w.])[A-Za-z_]\w*(?![\w.])", text, re.A)]
+        slips = [(first, last) for first, last in places if slip(text[first:last], name)]
+        if len(slips) != 1:
+            return None
+        ((first, last),) = slips
+        return Edit(Span(span.line, start + first + 1, start + last + 1), name)
 
     def model(self, model: type[M], body: Any, path: Path, *, what: str) -> M | None:
         """Validate `body`; on failure report every mistake and return `None`."""

@@ -279,7 +279,7 @@ class _Builder:
             else:
                 self.place(event.value, span)
         except ScalarError as error:
-            raise Refused(error.name, error.message, error.fix, span) from None
+            raise error.refused(span) from None
 
     def check_length(self, text: str, is_key: bool) -> None:
         limit = self.limits.key_chars if is_key else self.limits.scalar_chars

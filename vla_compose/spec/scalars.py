@@ -8,9 +8,10 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
+from dataclasses import replace
 from typing import Final
 
-from vla_compose.diagnostics import Span
+from vla_compose.diagnostics import Edit, Span, SpecError
 from vla_compose.spec.codes import FORMATS, START, Refused, shown
 from vla_compose.spec.limits import DEFAULT_LIMITS, Limits
 
@@ -46,13 +47,35 @@ _TYPES: Final = {bool: "a truth value", int: "a whole number", float: "a number"
 
 
 class ScalarError(Exception):
-    """Internal: a scalar is refused. `name` is a kind of fault in `codes.CODES`, `fix` a help text."""
+    """Internal: a scalar is refused. `name` is a kind of fault in `codes.CODES`, `fix` a help text.
 
-    def __init__(self, name: str, message: str, fix: str) -> None:
+    `meant` is what to write instead, where the scalar can mean only one thing.
+    """
+
+    def __init__(self, name: str, message: str, fix: str, meant: str | None = None) -> None:
         super().__init__(message)
         self.name = name
         self.message = message
         self.fix = fix
+        self.meant = meant
+
+    def refused(self, span: Span) -> Refused:
+        """The same for a scalar that stands in one place."""
+        if self.meant is None:
+            return Refused(self.name, self.message, self.fix, span)
+        return _Meant(self.name, self.message, self.fix, Edit(span, self.meant))
+
+
+class _Meant(Refused):
+    """A refusal that knows what was meant."""
+
+    def __init__(self, name: str, message: str, help: str, edit: Edit) -> None:
+        super().__init__(name, message, help, edit.span)
+        self.edit = edit
+
+    def spec_error(self, file: str | None) -> SpecError:
+        found = super().spec_error(file).diagnostics
+        return SpecError([replace(diagnostic, edit=self.edit) for diagnostic in found])
 
 
 def span_at(text: str, index: int, length: int = 1) -> Span:
@@ -118,7 +141,7 @@ def resolve_plain(text: str, limits: Limits = DEFAULT_LIMITS) -> Scalar:
         fix = _REFUSED_WORDS[text]
         raise _ambiguous(text, f"{fix} to some YAML readers, text to others", fix)
     if text in ("=", "<<"):
-        raise _ambiguous(text, "an instruction to some YAML readers, text to others", f'"{text}"')
+        raise _ambiguous(text, "an instruction to some YAML readers, text to others", f'"{text}"', sure=False)
     if _NON_FINITE.fullmatch(text):
         message = f"`{text}` is not a finite number"
         raise ScalarError("number-out-of-range", message, "write a finite number such as `1e30`")
@@ -129,15 +152,18 @@ def resolve_plain(text: str, limits: Limits = DEFAULT_LIMITS) -> Scalar:
     if _LOOSE.fullmatch(text):
         why = "underscores" if "_" in text else "a plus sign" if text[0] == "+" else "leading zeros"
         clean = re.sub(r"^(-?)0+(?=[0-9])", r"\1", text.lstrip("+").replace("_", ""))
-        raise _ambiguous(text, f"YAML readers disagree about numbers with {why}", clean)
+        # `017` is 15 to some readers and 17 to others.
+        sure = not re.match(r"[-+]?0[0-9_]", text)
+        raise _ambiguous(text, f"YAML readers disagree about numbers with {why}", clean, sure=sure)
     if found := _BASED.fullmatch(text):
         raise _ambiguous(text, "a number to some YAML readers, text to others", _decimal(found))
     if _SEXAGESIMAL.fullmatch(text):
-        raise _ambiguous(text, "a number in base 60 to some YAML readers, text to others", f'"{text}"')
+        why = "a number in base 60 to some YAML readers, text to others"
+        raise _ambiguous(text, why, f'"{text}"', sure=False)
     return text
 
 
-def _ambiguous(text: str, why: str, fix: str) -> ScalarError:
+def _ambiguous(text: str, why: str, fix: str, *, sure: bool = True) -> ScalarError:
     if fix[:1] != '"':
         try:
             resolve_plain(fix)
@@ -145,7 +171,8 @@ def _ambiguous(text: str, why: str, fix: str) -> ScalarError:
             fix = f'"{text}"'
     if len(fix) > 64:
         fix = f'"{text[:16]}..."'
-    return ScalarError("ambiguous-scalar", f"`{shown(text)}` is ambiguous: {why}", f"write `{fix}`")
+    meant = fix if sure and fix[:1] != '"' else None
+    return ScalarError("ambiguous-scalar", f"`{shown(text)}` is ambiguous: {why}", f"write `{fix}`", meant)
 
 
 def _decimal(found: re.Match[str]) -> str:
@@ -194,7 +221,8 @@ def check_plain_key(text: str, limits: Limits = DEFAULT_LIMITS) -> None:
         value = resolve_plain(text, limits)
     except ScalarError as error:
         name = error.name if error.name == "ambiguous-scalar" else "non-string-key"
-        raise ScalarError(name, error.message, help) from None
+        meant = f'"{text}"' if name == "ambiguous-scalar" else None
+        raise ScalarError(name, error.message, help, meant) from None
     if not isinstance(value, str):
         message = f"the key `{shown(text)}` is {_TYPES[type(value)]}, not text"
         raise ScalarError("non-string-key", message, help)

@@ -114,7 +114,11 @@ class Dim:
             if known is None:
                 return self._product(other)
             other = known
-        return self if other == 1 else Dim({monomial: factor * other for monomial, factor in self._terms.items()})
+        return (
+            self
+            if other == 1
+            else Dim({monomial: factor * other for monomial, factor in self._terms.items()})
+        )
 
     def _product(self, other: Dim) -> Dim:
         terms: dict[Monomial, int] = {}
@@ -270,7 +274,8 @@ def _names(monomial: Monomial) -> list[tuple[int, str, int]]:
 def _term(monomial: Monomial, factor: int) -> str:
     parts = [str(abs(factor))] if abs(factor) != 1 or not monomial else []
     for atom, power in monomial:
-        text = atom if isinstance(atom, str) else f"({atom})" if parts or _degree(monomial) > 1 else str(atom)
+        alone = not parts and factor > 0 and _degree(monomial) == 1
+        text = atom if isinstance(atom, str) else str(atom) if alone else f"({atom})"
         parts += [text] * power
     return ("-" if factor < 0 else "") + "*".join(parts)
 

@@ -4,6 +4,7 @@
     (n m m) vision            packed tokens in block order: each run of m*m rows is one merge cell
     b 1+(h w)+1 text          one token, a raster grid, one token
     packed(t h w) vision      the rows of every image one after another, image i giving t_i*h_i*w_i
+    window(n m m) vision      blocks that were permuted window by window, and must be put back
     b vision h w              a feature map (channels second)
 
 A list of tensors of one type is written `3 x [n text]`.
@@ -18,6 +19,7 @@ from vla_compose.types.dim import Dim, product
 from vla_compose.types.expression import ExpressionError, parse_expression
 
 PACKED = "packed"
+WINDOW = "window"
 
 
 class PatternError(ValueError):
@@ -32,11 +34,13 @@ class PatternError(ValueError):
 class Group:
     """Factors in row-major order: `(h w)` counts `h*w` and `w` varies fastest.
 
-    `packed` groups hold one such block per image, one after another.
+    `packed` groups hold one such block per image, one after another. `window` groups were permuted: the
+    first factor does not run in the order of the image.
     """
 
     factors: tuple[Dim, ...]
     packed: bool = False
+    window: bool = False
 
     @property
     def size(self) -> Dim:
@@ -45,8 +49,8 @@ class Group:
 
     def __str__(self) -> str:
         inner = " ".join(str(factor) for factor in self.factors)
-        if self.packed:
-            return f"{PACKED}({inner})"
+        if self.packed or self.window:
+            return f"{PACKED if self.packed else WINDOW}({inner})"
         return f"({inner})" if len(self.factors) != 1 else inner
 
 
@@ -78,6 +82,11 @@ class Axis:
     def packed(self) -> bool:
         """Whether the axis runs over the rows of several images."""
         return any(segment.packed for segment in self.segments)
+
+    @property
+    def window(self) -> bool:
+        """Whether entries were permuted window by window."""
+        return any(segment.window for segment in self.segments)
 
     def count(self) -> str:
         """The number of entries as a formula that keeps the structure."""
@@ -183,7 +192,7 @@ def normal(axis: Axis) -> tuple[Group, ...]:
     kept: list[Group] = []
     for segment in axis.segments:
         factors = tuple(f for f in segment.factors if f != 1)
-        group = Group(factors or (Dim.of(1),), segment.packed)
+        group = replace(segment, factors=factors or (Dim.of(1),))
         if kept and not group.packed and not kept[-1].packed:
             left, right = kept[-1].size.constant, group.size.constant
             if left is not None and right is not None:
@@ -246,16 +255,17 @@ def _split(text: str, offset: int) -> list[tuple[str, int]]:
 def _axis(text: str, at: int) -> Axis:
     segments: list[Group] = []
     for part, start in _sum(text, at):
-        packed = part.startswith(f"{PACKED}(")
-        inner, inner_at = (part[len(PACKED) :], start + len(PACKED)) if packed else (part, start)
+        word = next((word for word in (PACKED, WINDOW) if part.startswith(f"{word}(")), "")
+        inner, inner_at = part[len(word) :], start + len(word)
         items = [(inner, inner_at)]
         if inner.startswith("(") and _closes_at_end(inner):
             within = _split(inner[1:-1], inner_at + 1)
-            if packed or len(within) != 1:
+            if word or len(within) != 1:
                 items = within
         if not items:
             raise PatternError("`()` holds nothing; a single token is `1`", start)
-        segments.append(Group(tuple(_factor(item, item_at) for item, item_at in items), packed))
+        factors = tuple(_factor(item, item_at) for item, item_at in items)
+        segments.append(Group(factors, packed=word == PACKED, window=word == WINDOW))
     return Axis(tuple(segments))
 
 

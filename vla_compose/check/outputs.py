@@ -1,0 +1,55 @@
+"""What a spec says of its outputs, against what was inferred."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from vla_compose.check.graph import Edge
+from vla_compose.spec.faults import Faults
+from vla_compose.spec.model import Output
+from vla_compose.types.dim import DimError
+from vla_compose.types.tensor import Axis, TensorType, same_order
+
+
+def check_output(output: Output, edge: Edge, values: Mapping[str, int], faults: Faults) -> None:
+    """Compare a stated type with the inferred one; an order that must be undone has to be stated."""
+    if output.type is None:
+        window = next((axis for axis in edge.type.axes if axis.window), None)
+        if window is not None:
+            message = f"output `{output.name}` is `{edge.type}`: its tokens are still in window order"
+            help = "add `- unwindow: {index: window_index}`, or state it: " + f"`{output.name}: {edge.type}`"
+            faults.add("VC202", message, output.path, help=help)
+        return
+    try:
+        stated = replace(output.type, each=edge.type.each).substitute(values)
+        why = _difference(stated, edge.type.substitute(values))
+    except DimError as error:
+        message = f"output `{output.name}` has no type: {error}"
+        faults.add("VC204", message, output.path, help="change the pattern")
+        return
+    if why:
+        faults.add(
+            "VC208",
+            f"output `{output.name}` is stated as `{output.type}`, but is `{edge.type}`: {why}",
+            output.path,
+            help=f"write `{edge.type}`",
+            found=str(edge.type),
+            expected=str(output.type),
+        )
+
+
+def _difference(stated: TensorType, inferred: TensorType) -> str:
+    if len(stated.axes) != len(inferred.axes):
+        return f"it has {len(inferred.axes)} axes"
+    for mine, theirs in zip(stated.axes, inferred.axes, strict=True):
+        if mine.size != theirs.size:
+            return f"`{mine}` is not `{theirs}`"
+        if (_structured(mine) or theirs.window) and not same_order(mine, theirs):
+            return f"`{mine}` and `{theirs}` have the same size but another order"
+    return ""
+
+
+def _structured(axis: Axis) -> bool:
+    """Whether a pattern says more about an axis than how long it is."""
+    return any(len(segment.factors) > 1 or segment.packed or segment.window for segment in axis.segments)
