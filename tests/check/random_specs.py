@@ -270,7 +270,7 @@ def samples(graph: Graph, source: random.Random) -> Sample | None:
     found = [r for checked in graph.chains for r in checked.requirements]
     contracts = [r for r in found if not r.text]
     frames = [FRAMES.match(r.text) for r in found]
-    even = [parse_expression(match[1]) for match in frames if match]
+    even = [parse_expression(match[1]).substitute(graph.values) for match in frames if match]
     for attempt in range(300):
         most = 4 + attempt // 20
         def draw() -> int:

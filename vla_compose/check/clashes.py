@@ -10,6 +10,7 @@ from vla_compose.lower.names import chain_class, class_name
 from vla_compose.primitives.base import Member, Node, Path
 from vla_compose.spec.faults import Faults
 
+Nodes = tuple[Node, ...] | list[Node]
 _MODULE_DICT = frozenset({"clear", "items", "keys", "pop", "update", "values"})
 """Attributes of `nn.ModuleDict`, which holds members with numbers."""
 
@@ -48,8 +49,7 @@ def _members(graph: Graph, faults: Faults) -> None:
 
 def _numbered(graph: Graph, faults: Faults) -> None:
     """Names beside numbers: a `nn.ModuleDict` holds them, which takes modules only and has methods."""
-    for checked in graph.chains:
-        placed = list(_placed(checked))
+    for placed in (group for checked in graph.chains for group in _groups(checked)):
         holders = {
             name.rpartition(".")[0]
             for member, _ in placed
@@ -57,11 +57,6 @@ def _numbered(graph: Graph, faults: Faults) -> None:
             if name.rpartition(".")[2].isdigit()
         }
         for member, path in placed:
-            last = member.path.rpartition(".")[2]
-            if last.isdigit() and member.code.startswith(("nn.Parameter(", "nn.Buffer(")):
-                message = f"`{member.path}` ends with a number, which a parameter cannot have as its name"
-                faults.add("VC109", message, (*path, "name"), help="end the name with a letter")
-                return
             for name in _prefixes(member.path):
                 above, _, last = name.rpartition(".")
                 if above in holders and last in _MODULE_DICT:
@@ -88,7 +83,7 @@ def _classes(graph: Graph, faults: Faults) -> None:
             taken[made] = name
 
 
-def _repeats(nodes: tuple[Node, ...] | list[Node]) -> Iterator[tuple[str, str, Path]]:
+def _repeats(nodes: Nodes) -> Iterator[tuple[str, str, Path]]:
     for node in nodes:
         if node.own_class:
             made = node.members[0].code.removeprefix("nn.ModuleList([").partition("(")[0]
@@ -104,17 +99,30 @@ def _pieces(graph: Graph) -> Iterator[str]:
                 yield member.code.partition("(")[0]
 
 
+def _groups(checked: CheckedChain) -> Iterator[list[tuple[Member, Path]]]:
+    """What each class of a chain registers."""
+    yield list(_placed(checked))
+
+    def layers(nodes: Nodes) -> Iterator[list[tuple[Member, Path]]]:
+        for node in nodes:
+            if node.own_class:
+                yield list(_walk(node.body))
+            yield from layers(node.body)
+
+    yield from layers(checked.nodes)
+
+
+def _walk(nodes: Nodes) -> Iterator[tuple[Member, Path]]:
+    for node in nodes:
+        for member in node.members:
+            yield member, node.step.path
+        if not node.own_class:
+            yield from _walk(node.body)
+
+
 def _placed(checked: CheckedChain) -> Iterator[tuple[Member, Path]]:
     """What a chain registers in its own class, each with its step."""
-
-    def walk(nodes: tuple[Node, ...] | list[Node]) -> Iterator[tuple[Member, Path]]:
-        for node in nodes:
-            for member in node.members:
-                yield member, node.step.path
-            if not node.own_class:
-                yield from walk(node.body)
-
-    yield from walk(checked.nodes)
+    yield from _walk(checked.nodes)
     for member in checked.unused:
         yield member, (*checked.chain.path, "unused", member.path)
 

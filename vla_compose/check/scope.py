@@ -277,6 +277,11 @@ class Scope:
 
     def _register(self, members: Iterable[Member]) -> None:
         for member in members:
+            if member.path.rpartition(".")[2].isdigit() and member.code.startswith(
+                ("nn.Parameter(", "nn.Buffer(")
+            ):
+                message = f"`{member.path}` ends with a number, which no parameter can have as its name"
+                self.fail("VC109", message, "name", help="end the name with a letter")
             names = [*(name for name, _ in member.entries()), member.path]
             for name in names:
                 owner = next((at for known, at in self.names.items() if overlap(known, name)), None)

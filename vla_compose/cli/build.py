@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
@@ -52,22 +52,33 @@ def command(
         typer.Option(metavar="WxH", help="Take as many features as an image of this size has patches."),
     ] = None,
     patch_size: Annotated[
-        int, typer.Option(min=1, max=1024, help="Side of a patch in pixels, with --image-size.")
-    ] = 14,
+        int | None,
+        typer.Option(min=1, max=1024, metavar="N", help="Side of a patch in pixels; needed for --image-size."),
+    ] = None,
 ) -> None:
     """Run `vla-compose build`."""
     from vla_compose.cli.documents import graph
     from vla_compose.report import table
 
-    image = _image(image_size)
-    sections = [_run(graph(spec, variant, dim), variant, device, dtype.value, image, patch_size)]
+    image = _image(image_size, patch_size)
+    sections = [_run(graph(spec, variant, dim), variant, device, dtype.value, image)]
     show(lambda: table.render(sections), lambda: table.styled(sections))
 
 
-def _image(text: str | None) -> tuple[int, int] | None:
+class _Image(NamedTuple):
+    """An image in pixels, and the side of the patches that a vision encoder cuts it into."""
+
+    width: int
+    height: int
+    patch: int
+
+
+def _image(text: str | None, patch: int | None) -> _Image | None:
     from vla_compose.diagnostics import BuildError
 
     if text is None:
+        if patch is not None:
+            raise BuildError(f"`--patch-size {patch}` is for an image: add `--image-size 1280x720`")
         return None
     width, sign, height = text.lower().partition("x")
     sides = [int(side) for side in (width, height) if side.isascii() and side.isdigit() and len(side) <= 5]
@@ -75,12 +86,15 @@ def _image(text: str | None) -> tuple[int, int] | None:
         raise BuildError(
             f"`--image-size {text}` is not WIDTHxHEIGHT in pixels, such as `--image-size 1280x720`"
         )
-    return sides[0], sides[1]
+    if patch is None:
+        raise BuildError(
+            "a spec does not say how large the patches of its vision encoder are: add `--patch-size 14`, "
+            "or what the encoder has"
+        )
+    return _Image(sides[0], sides[1], patch)
 
 
-def _run(
-    graph: Graph, variant: str | None, device: str, dtype: str, image: tuple[int, int] | None, patch: int
-) -> Section:
+def _run(graph: Graph, variant: str | None, device: str, dtype: str, image: _Image | None) -> Section:
     from vla_compose.cli.sizes import grid_of, grid_sizes, small_sizes
     from vla_compose.diagnostics import BuildError
     from vla_compose.report import formula, table
@@ -92,10 +106,11 @@ def _run(
     if image is None:
         sizes = small_sizes(graph)
     else:
-        rows, columns = grid_of(graph, image, patch)
+        patch = image.patch
+        rows, columns = grid_of(graph, (image.width, image.height), patch)
         sizes = grid_sizes(graph, (rows, columns))
         resized = f"{columns * patch}x{rows * patch}, {rows} x {columns} patches of {patch}"
-        facts.append(("image", f"{image[0]}x{image[1]} as {resized}"))
+        facts.append(("image", f"{image.width}x{image.height} as {resized}"))
     try:
         with torch.device(device):
             module = compiled(graph)().to(getattr(torch, dtype))

@@ -59,7 +59,14 @@ def grid_sizes(graph: Graph, grid: tuple[int, int]) -> Sizes:
     told = [pair for names in _grids(graph) for pair in zip(names[-2:], grid, strict=True)]
     # Inputs without a known number of channels are no features: masks, for example.
     features = [type_ for type_ in _types(graph) if type_.width.constant is not None]
-    for name, value in [*told, *(pair for type_ in features for pair in _laid_out(type_, grid))]:
+    laid_out = [pair for type_ in features for pair in _laid_out(type_, grid)]
+    if not laid_out:
+        inputs = ", ".join(f"`{name}: {edge.type}`" for name, edge in graph.inputs.items())
+        raise BuildError(
+            f"`--image-size` cannot be used for `{graph.spec.name}`: it takes as many patches whatever the size "
+            f"of an image ({inputs}); leave it out"
+        )
+    for name, value in [*told, *laid_out]:
         if sizes.setdefault(name, value) != value:
             raise BuildError(
                 f"{rows} x {columns} patches do not fit the inputs: try an image with equal sides"

@@ -74,7 +74,8 @@ def command(
     elif fix:
         from vla_compose.cli.fix import repair
 
-        _apart("--fix with -", ("-" in names and len(names) > 1, "other specs"))
+        if "-" in names and len(names) > 1:
+            raise BuildError("`--fix` prints standard input fixed: give `-` alone")
         clean = repair(names, output_format, max_errors)
     else:
         clean = tell({name: check(name) for name in names}, output_format, max_errors)

@@ -36,7 +36,7 @@ def parse_chains(
         if not good_name(name, path, faults, dotted=True, variable=True):
             continue
         _place(name, value, raw, path, faults)
-        if isinstance(inputs.get(name), TensorInput):
+        if name in inputs and not isinstance(inputs[name], FlagInput):
             faults.add(
                 "VC301",
                 f"`{name}` is an input and a chain",

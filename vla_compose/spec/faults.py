@@ -160,14 +160,14 @@ class Faults:
         inner: Path = tuple(fault["loc"])
         at = path + inner
         kind, context = fault["type"], fault.get("ctx", {})
-        name = inner[-1] if inner else ""
+        name = safe(inner[-1]) if inner else ""
         code = _CODES.get(kind, "VC103" if kind.endswith("_type") else "VC104")
         if kind == "extra_forbidden":
             owner = _owner(model, inner[:-1])
             known = [field.alias or key for key, field in owner.model_fields.items()] if owner else []
-            near = nearest(str(name), known)
+            near = nearest(str(inner[-1]), known)
             help = f"write `{near}`" if near else f"leave it out; known here: {', '.join(sorted(known))}"
-            self.add(code, f"unknown field `{safe(name)}` in {what}", at, key=True, help=help)
+            self.add(code, f"unknown field `{name}` in {what}", at, key=True, help=help)
         elif kind == "missing":
             self.add(code, f"{what} needs the field `{name}`", at[:-1], key=True, help=f"add `{name}: …`")
         elif kind in _TYPES:

@@ -1,0 +1,1 @@
+"""The language: reading YAML, and the fields of a spec."""
