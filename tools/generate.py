@@ -1,4 +1,4 @@
-"""Write what is made from the code: the JSON Schema and the pages of primitives and diagnostics.
+"""Write what is made from the code: the JSON Schema and the pages of commands, primitives and diagnostics.
 
 python tools/generate.py           write the files
 python tools/generate.py --check   compare them; exit 1 if any is out of date
@@ -8,13 +8,20 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
+from collections.abc import Iterator
+from enum import Enum
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from vla_compose.codes import CODES  # noqa: E402 - found by the line above
+import typer  # noqa: E402 - after the line above, as what follows
+
+from vla_compose.cli.app import HELP, app  # noqa: E402
+from vla_compose.codes import CODES  # noqa: E402
 from vla_compose.explanations import explanation  # noqa: E402
 from vla_compose.primitives import REGISTRY  # noqa: E402
 from vla_compose.report.pages import primitive_page  # noqa: E402
@@ -38,6 +45,12 @@ ERRORS = """# Errors
 
 Every mistake in a spec has a code that never changes its meaning. `vla-compose explain CODE` prints its page.
 """
+COMMANDS = """# Command line
+
+A SPEC is the name of a shipped spec, a path to a YAML file, or `-` for standard input. `vla-compose COMMAND --help`
+prints the same as this page; `vla-compose --version` prints the version.
+
+"""
 
 
 def files() -> dict[Path, str]:
@@ -46,9 +59,64 @@ def files() -> dict[Path, str]:
         Path("docs/schema/v1.json"): json.dumps(json_schema(), indent=2) + "\n",
         Path("docs/reference/primitives.md"): PRIMITIVES
         + "\n".join(primitive_page(REGISTRY[kind], 2) for kind in sorted(REGISTRY)),
+        Path("docs/reference/cli.md"): COMMANDS + "\n".join(_commands()),
         Path("docs/errors/index.md"): _errors(),
     }
     return made | {Path(f"docs/errors/{code}.md"): explanation(code) for code in CODES}
+
+
+def _commands() -> Iterator[str]:
+    """The text of every page of help, as Markdown."""
+    yield f"{_help(HELP)}\n"
+    group: Any = typer.main.get_command(app)
+    for name, command in group.commands.items():
+        about, mark, rest = command.help.partition("\b\nExamples:")
+        arguments = [p for p in command.params if p.param_type_name == "argument"]
+        options = [p for p in command.params if p.param_type_name == "option"]
+        usage = [f"vla-compose {name}", *(["[OPTIONS]"] if options else [])]
+        usage += [p.metavar + ("..." if p.nargs == -1 else "") for p in arguments]
+        parts = [f"## {name}", _help(about), f"```sh\n{' '.join(usage)}\n```"]
+        if command.params:
+            rows = [f"| {_option(p)} | {_cell(p.help)}{_default(p)} |" for p in (*arguments, *options)]
+            parts.append("\n".join(["| argument | meaning |", "|---|---|", *rows]))
+        yield "\n\n".join([*parts, _help(mark + rest)]) + "\n"
+
+
+def _help(text: str) -> str:
+    """The paragraphs of a help text; those that are set line by line, as code."""
+    parts = []
+    for paragraph in text.strip().split("\n\n"):
+        if paragraph.startswith("\b\n"):
+            lines = [line.strip() for line in paragraph.splitlines()[1:]]
+            if lines[0] == "Examples:":
+                parts.append(lines.pop(0))
+            parts.append("\n".join(["```sh", *lines, "```"]))
+        else:
+            parts.append(" ".join(paragraph.split()).replace("*", r"\*"))
+    return "\n\n".join(parts)
+
+
+def _option(parameter: Any) -> str:
+    if parameter.param_type_name == "argument":
+        return f"`{_cell(parameter.metavar)}`"
+    value = parameter.metavar or ""
+    if isinstance(parameter.default, Enum):
+        value = "|".join(str(member.value) for member in type(parameter.default))
+    return ", ".join(f"`{_cell(f'{name} {value}'.strip())}`" for name in parameter.opts)
+
+
+def _default(parameter: Any) -> str:
+    if parameter.required:
+        return " Required." if parameter.param_type_name == "option" else ""
+    default = parameter.default
+    if default is None or default is False:
+        return ""
+    return f" Default: `{default.value if isinstance(default, Enum) else default}`."
+
+
+def _cell(text: str) -> str:
+    text = re.sub(r"  \[default: (.*)\]$", r" Default: `\1`.", text)
+    return text.replace("|", "\\|")
 
 
 def _errors() -> str:

@@ -1,12 +1,13 @@
 import json
 
-from vla_compose.diagnostics import Diagnostic, Label, Span
+from vla_compose.diagnostics import Diagnostic, Edit, Label, Span
 from vla_compose.report import render
 
 
 def test_every_field_is_there_and_sorted():
     found = Diagnostic(
-        "VC201", "width-conflict", "too wide", Span(3, 7, 9), "a.yaml", (Label(Span(1, 2, 3), "here"),), "fix"
+        "VC201", "width-conflict", "too wide", Span(3, 7, 9), "a.yaml", (Label(Span(1, 2, 3), "here"),), "fix",
+        edit=Edit(Span(3, 7, 8), "x"),
     )
     text = render("json", [found], {})
     assert json.loads(text) == {
@@ -23,6 +24,7 @@ def test_every_field_is_there_and_sorted():
                 "found": None,
                 "expected": None,
                 "severity": "error",
+                "edit": {"span": {"line": 3, "column": 7, "end_column": 8}, "replacement": "x"},
                 "url": "https://vla-compose.github.io/errors/VC201/",
             }
         ],
@@ -32,7 +34,7 @@ def test_every_field_is_there_and_sorted():
 
 def test_what_is_not_known_is_null():
     (found,) = json.loads(render("json", [Diagnostic("VC001", "missing-file", "gone")], {}))["diagnostics"]
-    assert found["span"] is found["file"] is found["help"] is None
+    assert found["span"] is found["file"] is found["help"] is found["edit"] is None
     assert found["labels"] == []
 
 

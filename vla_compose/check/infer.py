@@ -160,6 +160,7 @@ def _inputs(spec: Spec, values: Mapping[str, int], faults: Faults) -> dict[str, 
         type_ = replace(spec.pattern(value.type), each=value.each)
         try:
             sizes = [factor.substitute(values).constant for factor in type_.factors()]
+            type_.check_sizes(values)
             if value.each is not None:
                 each = value.each.substitute(values).constant
                 if each is None or not 1 <= each <= 10_000:

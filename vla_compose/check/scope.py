@@ -254,6 +254,7 @@ class Scope:
             self.node = node
             try:
                 node.after = primitive.infer(x, self)
+                node.after.check_sizes(self.values)
                 node.context, self.node, self.path = self.context, node, step.path
                 node.members = tuple(primitive.members(x, node.after, self))
                 self._register(node.members)

@@ -45,7 +45,7 @@ def command(
     spec: SpecArgument,
     variant: VariantOption = None,
     dim: DimOption = None,
-    device: Annotated[str, typer.Option(help="Where to run, such as cpu or cuda.")] = "cpu",
+    device: Annotated[str, typer.Option(metavar="NAME", help="Where to run, such as cpu or cuda.")] = "cpu",
     dtype: Annotated[Dtype, typer.Option(help="Type of parameters and features.")] = Dtype.float32,
     image_size: Annotated[
         str | None,

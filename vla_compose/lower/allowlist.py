@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import builtins
 import sys
+from collections.abc import Iterator
 
 IMPORTS = frozenset({"torch", "torch.nn", "__future__"})
 PLAIN = frozenset({
@@ -38,7 +39,7 @@ def check_source(text: str) -> ast.Module:
         ForbiddenSource: a node, an import or a call is not on the list.
     """
     tree = ast.parse(text)
-    special = [node for node in ast.walk(tree) if type(node) not in PLAIN or type(node) is ast.arg]
+    special = [node for node in _nodes(tree) if type(node) not in PLAIN or type(node) is ast.arg]
     defined: set[str] = {"is_compiling", "layer"}
     bound: set[str] = set()
     for node in special:
@@ -54,6 +55,19 @@ def check_source(text: str) -> ast.Module:
         if problem:
             raise ForbiddenSource(f"line {getattr(node, 'lineno', '?')}: {problem}")
     return tree
+
+
+def _nodes(tree: ast.AST) -> Iterator[ast.AST]:
+    """Every node, as `ast.walk` in other order and half the time."""
+    waiting = [tree]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        for value in node.__dict__.values():
+            if isinstance(value, list):
+                waiting += [item for item in value if isinstance(item, ast.AST)]
+            elif isinstance(value, ast.AST):
+                waiting.append(value)
 
 
 def _problem(node: ast.AST, defined: set[str], forbidden: frozenset[str]) -> str:

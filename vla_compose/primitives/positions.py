@@ -43,8 +43,8 @@ class Positions(Primitive):
     def members(self, x: TensorType, y: TensorType, scope: Scope) -> list[Member]:
         group = x.tokens.group
         assert group is not None
-        table = f"sincos_2d({scope.value(x.width)}, {scope.value(group.factors[0])}, torch.float64)"
-        return [Member(self.name, f"nn.Buffer({table}, persistent=False)", (), runtime=("sincos_2d",))]
+        table = f"fixed_positions({scope.value(x.width)}, {scope.value(group.factors[0])})"
+        return [Member(self.name, f"nn.Buffer({table}, persistent=False)", (), runtime=("fixed_positions",))]
 
     def lower(self, node: Node, code: Code) -> None:
         code.set(f"{code.x} + {code.attr(self.name)}.to({code.x}.dtype)")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections import Counter
 from collections.abc import Iterable
 from typing import Any, TypeVar
 
@@ -39,7 +40,11 @@ _TYPES = {
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
     """The one name that `word` was most likely meant to be; `None` when two are equally near."""
-    matches = difflib.get_close_matches(word, list(dict.fromkeys(known)), n=2, cutoff=0.6)
+    names = list(dict.fromkeys(known))
+    slips = [name for name in names if slip(word, name)]
+    if slips:
+        return slips[0] if len(slips) == 1 else None
+    matches = difflib.get_close_matches(word, names, n=2, cutoff=0.6)
     if len(matches) == 2 and _ratio(matches[0], word) == _ratio(matches[1], word):
         return None
     return matches[0] if matches else None
@@ -49,6 +54,8 @@ def _ratio(name: str, word: str) -> float:
     return difflib.SequenceMatcher(None, name, word).ratio()
 
 
+_OWN = ("VC303", "VC305")
+"""Codes of names that the author of a spec chooses."""
 _WRITE = re.compile(r"write `([A-Za-z_][\w.-]{2,})`(?: for `([ -_a-~]+)`)?", re.A)
 """A help that names what to write for one word, or for the key that follows."""
 
@@ -84,6 +91,7 @@ class Faults:
         self.document = document
         self.found: list[Diagnostic] = []
         self._lines: list[str] | None = None
+        self._words: Counter[str] = Counter()
 
     def add(
         self,
@@ -113,12 +121,15 @@ class Faults:
                 help=help,
                 found=found,
                 expected=expected,
-                edit=self._edit(place(path), path, help or ""),
+                edit=self._edit(code, place(path), path, help or ""),
             )
         )
 
-    def _edit(self, span: Span, path: Path, help: str) -> Edit | None:
-        """What `help` says to write, where exactly one word of the place is a slip of it."""
+    def _edit(self, code: str, span: Span, path: Path, help: str) -> Edit | None:
+        """What `help` says to write, where exactly one word of the place is a slip of it.
+
+        A name of the author's own that stands in the file again is no slip: it is its definition, perhaps.
+        """
         wanted = _WRITE.fullmatch(help)
         if wanted is None:
             return None
@@ -129,6 +140,7 @@ class Faults:
             span = self.document.keys[(*path, key)]
         if self._lines is None:
             self._lines = self.document.text.split("\n")
+            self._words = Counter(re.findall(r"\w+", self.document.text))
         start = span.column - 1
         text = self._lines[span.line - 1][start : span.end_column - 1]
         whole = re.fullmatch(r"(['\"]?)([^'\"\s]+)\1", text)
@@ -139,6 +151,8 @@ class Faults:
         if len(slips) != 1:
             return None
         ((first, last),) = slips
+        if code in _OWN and self._words[text[first:last]] > 1:
+            return None
         return Edit(Span(span.line, start + first + 1, start + last + 1), name)
 
     def model(self, model: type[M], body: Any, path: Path, *, what: str) -> M | None:

@@ -6,7 +6,7 @@ Every operation is bounded: coefficients stay within 2**53 and a polynomial with
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache, total_ordering
 
@@ -48,7 +48,7 @@ def _atom_key(atom: Atom) -> tuple[int, str]:
 class Dim:
     """An integer size, known (`Dim.of(4)`) or symbolic (`Dim.of("n") * 4`)."""
 
-    __slots__ = ("_hash", "_terms", "_text")
+    __slots__ = ("_hash", "_symbols", "_terms", "_text")
 
     def __init__(self, terms: Mapping[Monomial, int]) -> None:
         kept: dict[Monomial, int] = {}
@@ -62,6 +62,7 @@ class Dim:
         self._terms = kept
         self._hash: int | None = None
         self._text: str | None = None
+        self._symbols: frozenset[str] | None = None
 
     @staticmethod
     def of(value: int | str | Dim) -> Dim:
@@ -87,14 +88,17 @@ class Dim:
 
     def symbols(self) -> frozenset[str]:
         """Every name in it."""
-        names: set[str] = set()
+        if self._symbols is None:
+            self._symbols = frozenset(self._names())
+        return self._symbols
+
+    def _names(self) -> Iterator[str]:
         for monomial in self._terms:
             for atom, _ in monomial:
                 if isinstance(atom, str):
-                    names.add(atom)
+                    yield atom
                 else:
-                    names |= atom.numerator.symbols() | atom.divisor.symbols()
-        return frozenset(names)
+                    yield from atom.numerator.symbols() | atom.divisor.symbols()
 
     def __add__(self, other: Dim | int) -> Dim:
         added = {(): other} if isinstance(other, int) else other._terms

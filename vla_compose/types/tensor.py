@@ -88,6 +88,15 @@ class Axis:
         """Whether entries were permuted window by window."""
         return any(segment.window for segment in self.segments)
 
+    def substitute(self, values: Mapping[str, int | Dim]) -> Axis:
+        """Replace symbols; those not named stay."""
+        return Axis(
+            tuple(
+                Group(tuple(factor.substitute(values) for factor in s.factors), s.packed, s.window)
+                for s in self.segments
+            )
+        )
+
     def count(self) -> str:
         """The number of entries as a formula that keeps the structure."""
         counted = [segment for segment in self.segments if segment.size.constant is None]
@@ -156,16 +165,17 @@ class TensorType:
 
     def substitute(self, values: Mapping[str, int | Dim]) -> TensorType:
         """Replace symbols; those not named stay."""
-        axes = tuple(
-            Axis(
-                tuple(
-                    replace(s, factors=tuple(f.substitute(values) for f in s.factors)) for s in axis.segments
-                )
-            )
-            for axis in self.axes
-        )
         each = self.each.substitute(values) if self.each is not None else None
-        return replace(self, axes=axes, each=each)
+        return TensorType(tuple(axis.substitute(values) for axis in self.axes), self.channel, each)
+
+    def check_sizes(self, values: Mapping[str, int | Dim]) -> None:
+        """Make sure that every axis has a size, as it stands and with these values.
+
+        Raises:
+            DimError: a size leaves the bounds.
+        """
+        for axis in (*self.axes, *self.substitute(values).axes):
+            _ = axis.size
 
     def shape(self, values: Mapping[str, int | Dim] | None = None) -> str:
         """Sizes only, groups multiplied out: `b 4*(h//2) 1536`."""
