@@ -4,7 +4,7 @@
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-SOURCES := $(wildcard vla_compose tests demo bench tools)
+SOURCES := $(wildcard vla_compose tests fuzz demo bench tools)
 
 # The first interpreter that runs, is 3.11 or newer and can create environments. A name on PATH is no proof:
 # pyenv's shims exist for versions that are not active.
@@ -13,7 +13,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.14 p
 	$$p -c '$(SUITABLE)' >/dev/null 2>&1 && { echo $$p; break; }; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test check docs bench fix clean
+.PHONY: help venv demo test check docs bench fuzz fix clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,6 +44,12 @@ docs: $(STAMP) ## build the documentation into site/, strictly
 
 bench: $(STAMP) ## measure speed against the original classes
 	$(BIN)/python bench/run.py
+
+# A finding ends it with an error. Longer, or one target: make fuzz ARGS="-s 3600 -t check".
+fuzz: $(STAMP) ## fuzz what reads untrusted text, 10 minutes each; with atheris where it installs
+	@$(BIN)/python -c "import atheris" 2>/dev/null || $(BIN)/python -m pip install -q --disable-pip-version-check \
+		atheris || echo "atheris does not install here; hypothesis makes the inputs" >&2
+	$(BIN)/python fuzz/run.py $(ARGS)
 
 fix: $(STAMP) ## format, apply safe lint fixes, write generated files
 	$(BIN)/ruff check --fix .

@@ -48,16 +48,35 @@ def _scalars() -> Iterator[str]:
     for folder in ("specs", "tests/specs"):
         for path in sorted((ROOT / folder).rglob("*.yaml")):
             for match in _STRINGS.finditer(path.read_text("utf-8")):
-                yield match[1].strip(" \"")
+                yield match[1].strip(' "')
 
 
 def _expressions() -> Iterator[bytes]:
-    yield from (b"4 * vision", b"text // 128", b"(a+b)*(c-d)", b"a % b", b"-n", b"2*(h//2)*(w//2)", b"0", b"1//0")
+    yield from (
+        b"4 * vision",
+        b"text // 128",
+        b"(a+b)*(c-d)",
+        b"a % b",
+        b"-n",
+        b"2*(h//2)*(w//2)",
+        b"0",
+        b"1//0",
+    )
     yield from (b"((((((((((((((((a))))))))))))))))", b"9007199254740993", b"7/2", b"a**2", b"f(1)", b"a.b")
-    yield from (text.encode() for text in _scalars() if len(text) < 80 and re.fullmatch(r"[\w+*/%() -]+", text))
+    yield from (
+        text.encode() for text in _scalars() if len(text) < 80 and re.fullmatch(r"[\w+*/%() -]+", text)
+    )
 
 
 def _patterns() -> Iterator[bytes]:
     yield from (b"b (h w) vision", b"(n merge merge) vision", b"b 1+(s s)+1 vision", b"packed(t h w) vision")
-    yield from (b"b vision h w", b"n (merge merge vision)", b"b ((a+b)*c) (d//2)", b"()", b")(", b"b 1+", b"(")
+    yield from (
+        b"b vision h w",
+        b"n (merge merge vision)",
+        b"b ((a+b)*c) (d//2)",
+        b"()",
+        b")(",
+        b"b 1+",
+        b"(",
+    )
     yield from (text.encode() for text in _scalars() if len(text) < 120 and " " in text)

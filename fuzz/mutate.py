@@ -33,7 +33,9 @@ def _line(text: str, random_: random.Random, other: str) -> str:
     lines = text.splitlines(keepends=True)
     if lines:
         at = random_.randrange(len(lines))
-        lines[at : at + 1] = random_.choice(([], [lines[at]] * 2, ["  " + lines[at]], [lines[at].lstrip(" ")]))
+        lines[at : at + 1] = random_.choice(
+            ([], [lines[at]] * 2, ["  " + lines[at]], [lines[at].lstrip(" ")])
+        )
     return "".join(lines)
 
 

@@ -6,8 +6,8 @@
     python fuzz/run.py -r FILE -t reader        run one input again
 
 With atheris (https://github.com/google/atheris) the fuzzer is guided by coverage and keeps what it learns in
-.cache/fuzz; without it, hypothesis makes the inputs. A finding is written to .cache/fuzz/TARGET and ends the run
-with exit code 1. Once it is fixed, its file moves to fuzz/findings/TARGET, where the tests run it again.
+.cache/fuzz; without it, hypothesis makes the inputs. A finding is written to .cache/fuzz/TARGET-crash-... and
+ends the run with exit code 1. Once it is fixed, its file moves to fuzz/findings/TARGET: the tests run it.
 """
 
 from __future__ import annotations
@@ -39,11 +39,17 @@ LONGEST = {"reader": 4096, "check": 6000, "expression": 250, "pattern": 250}
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; gives the exit code."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("-t", "--target", action="append", choices=TARGETS, help="what to fuzz (default: all)")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "-t", "--target", action="append", choices=TARGETS, help="what to fuzz (default: all)"
+    )
     parser.add_argument("-s", "--seconds", type=int, default=600, help="for each target (default: 600)")
     parser.add_argument("-n", "--executions", type=int, default=0, help="at most so many of each target")
-    parser.add_argument("-e", "--engine", choices=("atheris", "hypothesis"), help="default: atheris if installed")
+    parser.add_argument(
+        "-e", "--engine", choices=("atheris", "hypothesis"), help="default: atheris if installed"
+    )
     parser.add_argument("-r", "--replay", type=Path, metavar="FILE", help="run this input and nothing else")
     parser.add_argument("--cache", type=Path, default=ROOT / ".cache" / "fuzz", help="corpus and findings")
     parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
@@ -65,7 +71,9 @@ def main(arguments: list[str] | None = None) -> int:
             executions, finding = _hypothesis(target, given.seconds, given.executions, given.cache)
         total, broken = total + executions, broken + (finding is not None)
         took = time.monotonic() - began
-        print(f"{target:<11} {executions:>9,} executions  {took:>7.1f} s  {finding or 'no finding'}", flush=True)
+        print(
+            f"{target:<11} {executions:>9,} executions  {took:>7.1f} s  {finding or 'no finding'}", flush=True
+        )
     took = time.monotonic() - started
     print(f"{'total':<11} {total:>9,} executions  {took:>7.1f} s  {broken} findings  ({engine})")
     return 1 if broken else 0

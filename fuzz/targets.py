@@ -25,7 +25,9 @@ from vla_compose.types.dim import Dim, DimError
 from vla_compose.types.expression import ExpressionError, parse_expression
 from vla_compose.types.tensor import PatternError, parse_pattern
 
-VALUES = {name: 2 + at for at, name in enumerate("a b c d e f g h i j k l m n o p q r s t u v w x y z".split())}
+VALUES = {
+    name: 2 + at for at, name in enumerate("a b c d e f g h i j k l m n o p q r s t u v w x y z".split())
+}
 """Sizes with which an expression is worked out twice."""
 
 
@@ -34,7 +36,7 @@ class Broken(Exception):
 
 
 def reader(data: bytes) -> None:
-    """`read_text` refuses with one diagnostic, or gives plain data: what JSON makes of it, where it is JSON."""
+    """`read_text` refuses with one diagnostic, or gives plain data: for JSON, what JSON means."""
     try:
         document = read_text(data)
     except SpecError as error:
@@ -210,4 +212,3 @@ def _worked_out(node: ast.expr) -> int:
                 case ast.Mod():
                     return a % b
     raise Broken(f"accepted {ast.dump(node)}")
-

@@ -47,8 +47,8 @@ Every mistake in a spec has a code that never changes its meaning. `vla-compose 
 """
 COMMANDS = """# Command line
 
-A SPEC is the name of a shipped spec, a path to a YAML file, or `-` for standard input. `vla-compose COMMAND --help`
-prints the same as this page; `vla-compose --version` prints the version.
+A SPEC is the name of a shipped spec, a path to a YAML file, or `-` for standard input. What this page says is
+what `vla-compose COMMAND --help` prints; `vla-compose --version` prints the version.
 
 """
 

@@ -13,7 +13,7 @@ from vla_compose.diagnostics import Diagnostic, Edit, Span, SpecError
 ROUNDS = 10
 """One fix can bring the next mistake to light; after so many rounds the rest stays."""
 
-_READING, _FIELDS, _TYPES = range(3)
+_READING, _VERSION, _FIELDS, _TYPES = range(4)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ def fix(text: str, *, file: str | None = None) -> Fixed:
         lines.apply([found.edit for found in chosen if found.edit is not None])
         applied += chosen
         state = _State.of(lines.text, file)
-    caused = _caused(before, state, applied, lines)
+    caused = _caused(before, state, applied, lines) if applied else ()
     if not applied or caused:
         return Fixed(text, (), before.found, caused)
     return Fixed(mark + lines.text, tuple(applied), state.found)
@@ -59,6 +59,7 @@ class _State:
     @classmethod
     def of(cls, text: str, file: str | None) -> _State:
         from vla_compose.api import check_document
+        from vla_compose.spec.model import SPEC_VERSION
         from vla_compose.spec.parse import parse_spec
         from vla_compose.spec.reader import read_text
 
@@ -66,7 +67,11 @@ class _State:
             document = read_text(text, file=file)
         except SpecError as error:
             return cls(_READING, error.diagnostics)
-        stage = _FIELDS if parse_spec(document)[0] is None else _TYPES
+        version = document.value.get("spec_version")
+        if type(version) is not int or version != SPEC_VERSION:
+            stage = _VERSION
+        else:
+            stage = _FIELDS if parse_spec(document)[0] is None else _TYPES
         return cls(stage, tuple(check_document(document)))
 
 
@@ -117,10 +122,11 @@ def _caused(
 
     Types are checked only once the fields are right, and fields once the text can be read, so a fix brings
     mistakes of a later stage to light. They count where they stand at a word that was written. A required
-    field that is missing was missing before. Types themselves may gain nothing.
+    field that is missing was missing before. Types themselves may gain nothing. As long as the fields are not
+    seen at all, nothing says what a scalar was meant to be.
     """
     known, fixed = {_key(found) for found in before.found}, {_key(found) for found in applied}
-    if after.stage < before.stage:
+    if after.stage < max(before.stage, _FIELDS):
         return after.found
     new = [found for found in after.found if _key(found) in fixed or _key(found) not in known]
     if before.stage < _TYPES:

@@ -18,8 +18,8 @@ from vla_compose.types.tensor import TensorType
 
 DIMS = {"c": 8, "d": 12, "m": 2, "k": 3, "side": 4, "q": 4, "heads": 2, "depth": 2, "one": 1}
 FRAMES = re.compile("for every image, (.*) is 1 or even")
-WORDS = """x y tokens size grid context read residual queries keys values image images tensor stream first last
-    column at joined chosen frames positions a b h w n t s out result fine_size anyres grids x_in""".split()
+WORDS = """x y tokens size grid context read residual queries keys values image images tensor stream first
+    last column at joined chosen frames positions a b h w n t s out result fine_size anyres grids x_in""".split()
 SIZES = ["h", "w", "n", "t", "s", "b"]
 
 
@@ -65,7 +65,16 @@ class Draft:
 
 
 RASTER = ["<b> (<h> <w>) c", "<b> (<s> <s>) c", "<b> 1+(<s> <s>) c", "<b> 2+(<h> <w>) c", "<b> (side side) c"]
-PLAIN = ["<b> <n> c", "<n> c", "<b> (<t> <h> <w>) c", "<b> (2*<h> <w>) c", "<b> q c", "<b> 1+<n>+1 c", "c", "<b> k <n> c"]
+PLAIN = [
+    "<b> <n> c",
+    "<n> c",
+    "<b> (<t> <h> <w>) c",
+    "<b> (2*<h> <w>) c",
+    "<b> q c",
+    "<b> 1+<n>+1 c",
+    "c",
+    "<b> k <n> c",
+]
 BLOCKS = ["(<n> m m) c", "<b> (<n> m m) c", "(<t> <h> <w> m m) c", "<n> (m m c)", "<n> c+d"]
 MAPS = ["<b> c <h> <w>", "<b> c 2*<h> <w>+1"]
 PACKED = [
@@ -82,8 +91,10 @@ def step(draft: Draft, depth: int = 0) -> str:
     width = pick("c", "d", "same", "same", "2 * same", "same // 2", "5")
     options = [
         lambda: f"linear: {{name: {name()}, out: {width}, bias: {pick('true', 'false')}}}",
-        lambda: f"norm: {{name: {name()}, kind: {pick('layer', 'rms', 'rms_fp32', 'rms_gemma', 'rms_pow')}, "
-        f"affine: {pick('true', 'true', 'false')}}}",
+        lambda: (
+            f"norm: {{name: {name()}, kind: {pick('layer', 'rms', 'rms_fp32', 'rms_gemma', 'rms_pow')}, "
+            f"affine: {pick('true', 'true', 'false')}}}"
+        ),
         lambda: f"activation: {pick('gelu', 'gelu_new', 'quick_gelu', 'silu', 'relu2')}",
         lambda: f"mlp: {{name: {name()}, hidden: {width}, out: same, activation: {pick('gelu', 'silu')}}}",
         lambda: f"mlp: {{names: [{name()}, {name()}], hidden: same, out: {width}, activation: gelu_new}}",
@@ -93,8 +104,10 @@ def step(draft: Draft, depth: int = 0) -> str:
         lambda: f"spatial_merge: {{size: {pick('m', 'm', '1', 'k', '2')}, channels: {pick('hwc', 'chw')}}}",
         lambda: "to_map",
         lambda: "to_tokens",
-        lambda: f"conv2d: {{name: {name()}, out: {width}, kernel: {pick('m', '1', 'k')}, "
-        f"stride: {pick('1', 'm', 'k')}, padding: {pick('0', '0', '1')}}}",
+        lambda: (
+            f"conv2d: {{name: {name()}, out: {width}, kernel: {pick('m', '1', 'k')}, "
+            f"stride: {pick('1', 'm', 'k')}, padding: {pick('0', '0', '1')}}}"
+        ),
         lambda: f"tokens: {{start: {name()}}}",
         lambda: f"tokens: {{start: {name()}, end: {name()}}}",
         lambda: f"tokens: {{row_end: {name()}}}",
@@ -102,23 +115,35 @@ def step(draft: Draft, depth: int = 0) -> str:
         lambda: f"drop: {{last: {pick(1, 2)}}}",
         lambda: "flatten",
         lambda: "temporal_merge: {size: 2}",
-        lambda: f"queries: {{name: {name()}, count: {pick('q', '4', '5')}, batch: {pick('true', 'true', 'false')}}}",
+        lambda: (
+            f"queries: {{name: {name()}, count: {pick('q', '4', '5')}, "
+            f"batch: {pick('true', 'true', 'false')}}}"
+        ),
         lambda: f"positions: {{name: {name()}}}",
     ]
     if not draft.masks or chance(60):
-        options.append(lambda: f"attention: {{name: {name()}, heads: heads, keys: {pick('self', 'context', 'context_and_self')}}}")
+        options.append(
+            lambda: (
+                f"attention: {{name: {name()}, heads: heads, "
+                f"keys: {pick('self', 'context', 'context_and_self')}}}"
+            )
+        )
     else:
         options.append(
-            lambda: f"attention: {{name: {name()}, heads: heads, keys: {pick('context', 'context_and_self')}, "
-            f"mask: {draft.random.choice(draft.masks)}}}"
+            lambda: (
+                f"attention: {{name: {name()}, heads: heads, keys: {pick('context', 'context_and_self')}, "
+                f"mask: {draft.random.choice(draft.masks)}}}"
+            )
         )
     positions = f", positions: {{name: {name()}}}" if chance(40) else ""
     options.append(lambda: f"multihead_attention: {{name: {name()}, heads: heads{positions}}}")
     if depth < 2:
         options += [
             lambda: f"residual: [{', '.join('{' + s + '}' for s in braced(draft, depth + 1))}]",
-            lambda: f"repeat: {{name: {name()}, count: depth, "
-            f"steps: [{', '.join('{' + s + '}' for s in braced(draft, depth + 1))}]}}",
+            lambda: (
+                f"repeat: {{name: {name()}, count: depth, "
+                f"steps: [{', '.join('{' + s + '}' for s in braced(draft, depth + 1))}]}}"
+            ),
         ]
     return draft.random.choice(options)()
 
@@ -154,7 +179,11 @@ def spec_text(seed: int) -> str:
     first = draft.random.choice(pools.get(kind, RASTER + PLAIN))
     x = draft.word() if chance(25) else "x"
     pattern = draft.pattern(first)
-    inputs = [f"{x}: {{each: {pick('depth', '3', 'one')}, type: {pattern}}}" if kind == "list" else f"{x}: {pattern}"]
+    inputs = [
+        f"{x}: {{each: {pick('depth', '3', 'one')}, type: {pattern}}}"
+        if kind == "list"
+        else f"{x}: {pattern}"
+    ]
     extra = draft.word() if chance(30) else "size"
     if kind == "packed":
         grid = [name for name in ("t", "h", "w", "n") if f"<{name}>" in first]
@@ -223,7 +252,12 @@ def spec_text(seed: int) -> str:
 def combined(draft: Draft, made: list[str], flag: bool) -> str:
     """One chain, or several together."""
     one, other = draft.random.choice(made), draft.random.choice(made)
-    options = [one, f"{{add: [{one}, {other}]}}", f"{{concat: [{one}, {other}], axis: tokens}}", f"{{concat: [{one}]}}"]
+    options = [
+        one,
+        f"{{add: [{one}, {other}]}}",
+        f"{{concat: [{one}, {other}], axis: tokens}}",
+        f"{{concat: [{one}]}}",
+    ]
     options.append(f"{{concat: [{one}, {other}]}}")
     if flag:
         options += [f"{{flag: fine, then: {one}, else: {other}}}"] * 4
@@ -273,17 +307,20 @@ def samples(graph: Graph, source: random.Random) -> Sample | None:
     even = [parse_expression(match[1]).substitute(graph.values) for match in frames if match]
     for attempt in range(300):
         most = 4 + attempt // 20
-        def draw() -> int:
-            return source.randint(1, most) * source.choice([1, 2])
         sample = Sample(
-            {name: draw() for name in sorted(symbols | columns)},
-            [{name: source.choice([1, 2, 4]) if name == "t" else draw() for name in sorted(columns)} for _ in range(2)],
+            {name: drawn(source, most) for name in sorted(symbols | columns)},
+            [{name: drawn(source, most, name) for name in sorted(columns)} for _ in range(2)],
         )
         counts = [number(size, image) for size in even for image in sample.images]
         good = all(count == 1 or count % 2 == 0 for count in counts) and positive(graph, sample)
         if good and all(holds(contract, sample, columns) for contract in contracts):
             return sample
     return None
+
+
+def drawn(source: random.Random, most: int, name: str = "") -> int:
+    """A size; one that may count frames is rarely odd."""
+    return source.choice([1, 2, 4]) if name == "t" else source.randint(1, most) * source.choice([1, 2])
 
 
 def holds(contract: Any, sample: Sample, columns: set[str]) -> bool:
@@ -320,7 +357,11 @@ def arguments(graph: Graph, sample: Sample, flag: bool) -> dict[str, Any]:
             type_ = edge.type.substitute(graph.values)
             shape = sample.shape(type_)
             if edge.optional:
-                found[name] = torch.ones(shape, dtype=torch.bool) if shape[-1] % 2 else torch.arange(shape[-1]).expand(shape) < shape[-1] - 1
+                found[name] = (
+                    torch.ones(shape, dtype=torch.bool)
+                    if shape[-1] % 2
+                    else torch.arange(shape[-1]).expand(shape) < shape[-1] - 1
+                )
             elif edge.each is not None:
                 found[name] = [torch.randn(shape) for _ in range(number(edge.each, dict(graph.values)))]
             else:

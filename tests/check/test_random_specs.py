@@ -1,4 +1,4 @@
-"""What the checker accepts builds and runs, and gives the shapes that it inferred; what it refuses has a place."""
+"""What the checker accepts builds and runs, and gives the shapes that it inferred."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from vla_compose.spec.reader import read_text
 from vla_compose.types.expression import parse_expression
 from vla_compose.types.tensor import TensorType
 
-BATCHES, BATCH = 8, 150
+BATCHES, BATCH = 6, 100
 CUTS = ("queries:", "drop:", "row_end:", "outputs:")
 """What may leave results of steps before it unread."""
 

@@ -71,9 +71,26 @@ def test_contracts_choose_the_small_sizes(run, spec):
 
 
 def test_an_image_that_does_not_fit(run):
-    code, _, err = run("build", *arguments("qwen-vl"), "--image-size", "448x224")
+    code, _, err = run("build", *arguments("qwen-vl"), "--image-size", "448x224", "--patch-size", 14)
     assert code == 2
     assert "16 x 32 patches do not fit the inputs: try an image with equal sides" in err
+
+
+@pytest.mark.parametrize("name", ["llava-next", "granite-docling"])
+def test_an_image_that_decides_nothing(run, name):
+    code, out, err = run("build", name, "--image-size", "448x448", "--patch-size", 14)
+    assert (code, out) == (2, "")
+    assert f"`--image-size` cannot be used for `{name}`: it takes as many patches whatever the size" in err
+    assert err.endswith("; leave it out\n")
+
+
+def test_a_patch_size_is_never_assumed(run):
+    code, out, err = run("build", "qwen2-vl", "--image-size", "448x448")
+    assert (code, out) == (2, "")
+    assert "a spec does not say how large the patches of its vision encoder are: add `--patch-size 14`" in err
+    code, out, err = run("build", "qwen2-vl", "--patch-size", "14")
+    assert (code, out) == (2, "")
+    assert "add `--image-size 1280x720`" in err
 
 
 @pytest.mark.parametrize("size", ["448", "448x", "x", "0x4", "axb", "-1x4", "1x2x3", "9999999x1"])

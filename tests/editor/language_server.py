@@ -15,7 +15,7 @@ SECONDS = 40
 
 
 class LanguageServer:
-    """A running yaml-language-server. It asks its client for schemas, as in VS Code: nothing is downloaded."""
+    """A running yaml-language-server. It asks its client for schemas, as in VS Code."""
 
     def __init__(self, command: list[str], schemas: Mapping[str, Path], cwd: Path) -> None:
         self.schemas = schemas
@@ -36,7 +36,9 @@ class LanguageServer:
                 "rootUri": cwd.as_uri(),
                 "capabilities": {
                     "textDocument": {
-                        "completion": {"completionItem": {"snippetSupport": True, "documentationFormat": markup}},
+                        "completion": {
+                            "completionItem": {"snippetSupport": True, "documentationFormat": markup}
+                        },
                         "hover": {"contentFormat": markup},
                         "publishDiagnostics": {},
                     },
@@ -106,7 +108,8 @@ class LanguageServer:
         self._send({"method": method, "params": parameters} if parameters is not None else {"method": method})
 
     def _handle(self, message: dict[str, Any]) -> None:
-        method, parameters = message.get("method"), message.get("params")
+        method: str | None = message.get("method")
+        parameters: Any = message.get("params")
         if method == "textDocument/publishDiagnostics":
             self.diagnostics[parameters["uri"]] = parameters["diagnostics"]
         elif "id" in message and method is not None:

@@ -1,7 +1,7 @@
 """The hostile files in our language: their placeholders filled, their fields translated.
 
-What a file tries is tried at every place of a spec where it could work: an expression as a dim, as a width, as a
-count and in a condition; a name as the name of the spec, of a step, of an input, of a chain and of an output.
+What a file tries is tried at every place of a spec where it could work: an expression as a dim, a width, a
+count and in a condition; a name as that of the spec, of a step, an input, a chain and an output.
 """
 
 from __future__ import annotations
@@ -67,7 +67,10 @@ def dims(**more: Any) -> dict[str, Any]:
 
 
 STEPS: dict[str, tuple[str, dict[str, Any]]] = {
-    "h20_expr_chain.yaml": (REFUSED, base(dims=dims(v0=2, **{f"v{i + 1}": f"v{i} * v{i}" for i in range(60)}))),
+    "h20_expr_chain.yaml": (
+        REFUSED,
+        base(dims=dims(v0=2, **{f"v{i + 1}": f"v{i} * v{i}" for i in range(60)})),
+    ),
     "h30_params_1e12.yaml": (REFUSED, base(dims={"vision": 1_000_000, "text": 1_000_000})),
     "h32_params_int64.yaml": (REFUSED, base(steps=[linear(out=9223372036854775807)])),
     "h33_depth_1e8.yaml": (
@@ -79,12 +82,16 @@ STEPS: dict[str, tuple[str, dict[str, Any]]] = {
     "h38_stride0.yaml": (
         REFUSED,
         base(
-            inputs={"x": "b vision h w"}, steps=[{"conv2d": {"name": "c", "out": 4, "kernel": 1, "stride": 0}}]
+            inputs={"x": "b vision h w"},
+            steps=[{"conv2d": {"name": "c", "out": 4, "kernel": 1, "stride": 0}}],
         ),
     ),
     "h39_groups.yaml": (
         REFUSED,
-        base(inputs={"x": "b vision h w"}, steps=[{"conv2d": {"name": "c", "out": 4, "kernel": 1, "groups": 3}}]),
+        base(
+            inputs={"x": "b vision h w"},
+            steps=[{"conv2d": {"name": "c", "out": 4, "kernel": 1, "groups": 3}}],
+        ),
     ),
     "h41_heads0.yaml": (
         REFUSED,

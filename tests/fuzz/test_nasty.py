@@ -1,6 +1,6 @@
 """Hostile files through the whole pipeline: check, show, eject, every report, every command.
 
-They are refused with typed diagnostics or stay inert: no other exception, no long time, no code, no other file.
+They are refused with typed diagnostics or stay inert: no other exception, no long time, no code, no file.
 """
 
 from __future__ import annotations
@@ -123,9 +123,9 @@ allowed += [sysconfig.get_path("platstdlib"), sysconfig.get_path("platlib")]
 allowed = tuple(os.path.realpath(path) + os.sep for path in allowed)
 roots = set(sys.stdlib_module_names) | {"vla_compose", "yaml", "pydantic", "pydantic_core", "rich", "typer",
     "typing_extensions", "typing_inspection", "annotated_types"}
-forbidden = ("socket.", "subprocess.", "os.system", "os.exec", "os.posix_spawn", "os.fork", "os.spawn", "ctypes.",
-    "pty.", "shutil.", "tempfile.", "os.remove", "os.rename", "os.mkdir", "os.chmod", "os.putenv", "pickle.",
-    "urllib.", "webbrowser.", "os.listdir", "os.scandir", "glob.glob")
+forbidden = ("socket.", "subprocess.", "os.system", "os.exec", "os.posix_spawn", "os.fork", "os.spawn",
+    "ctypes.", "pty.", "shutil.", "tempfile.", "os.remove", "os.rename", "os.mkdir", "os.chmod", "os.putenv",
+    "pickle.", "urllib.", "webbrowser.", "os.listdir", "os.scandir", "glob.glob")
 given, seen, quiet = None, [], False
 
 def hook(event, arguments):
@@ -263,7 +263,12 @@ def limited() -> None:
 
 
 def command_line(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[bytes]:
-    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "SECRET": "do-not-show", "PYTHONUTF8": "1"}
+    environment = {
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": str(ROOT),
+        "SECRET": "do-not-show",
+        "PYTHONUTF8": "1",
+    }
     return subprocess.run(
         [sys.executable, "-m", "vla_compose", *arguments],
         cwd=cwd,
@@ -308,7 +313,14 @@ def test_harmless_text_on_the_command_line(tmp_path: Path) -> None:
 
 
 def test_hostile_file_names_are_shown_harmlessly(tmp_path: Path) -> None:
-    for name in ("\x1b[2J.yaml", "a\nb.yaml", "\u202egnp.yaml", "$(touch PWNED).yaml", "-x.yaml", "::set-output.yaml"):
+    for name in (
+        "\x1b[2J.yaml",
+        "a\nb.yaml",
+        "\u202egnp.yaml",
+        "$(touch PWNED).yaml",
+        "-x.yaml",
+        "::set-output.yaml",
+    ):
         (tmp_path / name).write_text("a: 1\n")
     ran = command_line("validate", ".", cwd=tmp_path)
     assert ran.returncode == 1

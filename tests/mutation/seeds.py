@@ -153,6 +153,8 @@ class Seed:
 
     def home(self, path: At) -> set[int]:
         """The line of a place, and the line that names the step or the chain that it belongs to."""
+        while path not in self.places:
+            path = path[:-1]
         found = {self.places[path].line}
         step = self.step_around(path)
         if step is not None:
@@ -179,7 +181,11 @@ class Seed:
             return [str(next(iter(self.body["inputs"])))]
         if isinstance(given, str):
             return [given]
-        return [str(n) for n in (given.get("then"), given.get("else"), *given.get("concat", ()), *given.get("add", ())) if n]
+        return [
+            str(n)
+            for n in (given.get("then"), given.get("else"), *given.get("concat", ()), *given.get("add", ()))
+            if n
+        ]
 
     def chain_lines(self, chain: str) -> set[int]:
         """Every line of a chain."""
@@ -220,7 +226,9 @@ class Seed:
 
     # --- changes ------------------------------------------------------------------------------------------
 
-    def change(self, kind: str, label: str, start: int, end: int, new: str, right: Iterable[int] = ()) -> Mutant:
+    def change(
+        self, kind: str, label: str, start: int, end: int, new: str, right: Iterable[int] = ()
+    ) -> Mutant:
         """The text with one stretch replaced; `right` counts in the lines of the seed."""
         first = self.text.count("\n", 0, start) + 1
         old_last = self.text.count("\n", 0, end) + 1
@@ -252,7 +260,9 @@ class Seed:
         touched = range(lines.start, lines.start + max(1, new.count("\n")))
         moved = made.right - made.touched | frozenset(touched)
         shift = new.count("\n") - len(lines)
-        moved |= {line + shift for line in right if line >= lines.stop} | {line for line in right if line < lines.start}
+        moved |= {line + shift for line in right if line >= lines.stop} | {
+            line for line in right if line < lines.start
+        }
         return Mutant(kind, self.name, made.label, made.text, frozenset(moved), frozenset(touched))
 
     def without(self, kind: str, path: At, right: Iterable[int] = ()) -> Mutant:

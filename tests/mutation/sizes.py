@@ -120,7 +120,10 @@ def sample(graph: Graph, *, default: bool = False) -> Sample:
         names = sorted(symbols | grids)
         sizes = {name: units.get(name, 1) * scale * (2 + at % 3) for at, name in enumerate(names)}
         images = [
-            {name: units.get(name, 1) * scale * (1 + (at + image) % 3) for at, name in enumerate(sorted(grids))}
+            {
+                name: units.get(name, 1) * scale * (1 + (at + image) % 3)
+                for at, name in enumerate(sorted(grids))
+            }
             for image in (0, 1)
         ]
         for size in even:
@@ -182,7 +185,9 @@ def device_of(graph: Graph, found: Sample) -> str:
         type_ = edge.type.substitute(graph.values)
         copies = 1 if edge.each is None else number(edge.each, graph.values)
         total += math.prod(found.shape(type_)) * copies
-    widest = max((node.after.width.substitute(graph.values).constant or 1 for node in nodes(graph)), default=1)
+    widest = max(
+        (node.after.width.substitute(graph.values).constant or 1 for node in nodes(graph)), default=1
+    )
     rows = max((_rows(node.before, graph, found) for node in nodes(graph)), default=1)
     return "cpu" if total <= MOST and widest * rows <= 4 * MOST else "meta"
 
@@ -196,7 +201,7 @@ def _rows(type_: TensorType, graph: Graph, found: Sample) -> int:
 
 def arguments(graph: Graph, found: Sample, flag: bool, device: str, *, default: bool) -> dict[str, Any]:
     """What `forward` takes, by name; with `default`, without what may be left out."""
-    masks = {name for node in nodes(graph) for name in [getattr(node.step.body, "mask", None)] if name}
+    masks = {getattr(node.step.body, "mask", None): node.step.kind for node in nodes(graph)}
     indices = {name for node in nodes(graph) for name in [getattr(node.step.body, "index", None)] if name}
     made: dict[str, Any] = {}
     for name, value in graph.spec.inputs.items():
@@ -213,10 +218,9 @@ def arguments(graph: Graph, found: Sample, flag: bool, device: str, *, default: 
                 continue
             shape = found.shape(edge.type.substitute(graph.values))
             if name in masks:
-                # One key is hidden from some queries; no query is without a key.
-                made[name] = torch.ones(shape, device=device, dtype=torch.bool)
-                if len(shape) == 2 and "attn" in name:
-                    made[name] = torch.zeros(shape, device=device, dtype=torch.bool)
+                # The last key is hidden: by `true` in torch's own attention, by `false` in ours.
+                last = torch.arange(shape[-1], device=device) == shape[-1] - 1
+                made[name] = (last if masks[name] == "multihead_attention" else ~last).expand(shape)
             elif name in indices:
                 made[name] = torch.randperm(shape[0], device=device)
             elif edge.each is not None:

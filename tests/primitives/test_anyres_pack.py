@@ -21,7 +21,12 @@ def test_a_size_of_the_input_is_not_taken():
 def laid_out(tiles, rows, columns, height, width, newline):
     """Tiles as one map, cut to the part that the image fills, each row ended; without the small view."""
     side = 4
-    whole = torch.cat([torch.cat([tiles[r * columns + c].reshape(side, side, -1) for c in range(columns)], 1) for r in range(rows)])
+    whole = torch.cat(
+        [
+            torch.cat([tiles[r * columns + c].reshape(side, side, -1) for c in range(columns)], 1)
+            for r in range(rows)
+        ]
+    )
     h, w = whole.shape[:2]
     if width / height > w / h:
         cut = (h - int(round(height * (w / width), 7))) // 2
@@ -52,8 +57,8 @@ def test_images_that_were_not_cut():
 
 
 def test_guards():
-    text = "for each image, anyres is side * side + rows * (columns + 1) of its tile grid without padding"
-    assert contracts("tiles (side side) c", STEP, SIZES)[0].startswith(text)
+    text = "for each image, anyres is side * side + rows * (columns + 1) of its tiles without padding"
+    assert any(found.startswith(text) for found in contracts("tiles (side side) c", STEP, SIZES))
     with pytest.raises(ValueError, match=r"have \[3\] tiles \(anyres_pack\), but there are 4"):
         built("tiles (side side) c", STEP, SIZES)(draw(4, 16, 6), torch.tensor([[8, 16]]))
 
@@ -72,9 +77,19 @@ def test_refused():
     refused("VC207", "tiles (h w) c", step, SIZES)
     refused("VC303", "tiles (side side) c", STEP.replace("image_sizes", "§sizes"), SIZES)
     refused("VC303", "tiles (side side) c", STEP.replace("image_sizes", "§x"), SIZES)
-    refused("VC205", "tiles (side side) c", STEP.replace("image_sizes", "§image_sizes"), "image_sizes: {grid: t h w}")
+    refused(
+        "VC205",
+        "tiles (side side) c",
+        STEP.replace("image_sizes", "§image_sizes"),
+        "image_sizes: {grid: t h w}",
+    )
     refused("VC206", "tiles (side side) c", STEP.replace("8", "§tiles"), SIZES)
     refused("VC104", "tiles (side side) c", STEP.replace("[[1, 2], [2, 1], [2, 2]]", "§[]"), SIZES)
     refused("VC104", "tiles (side side) c", STEP.replace("[1, 2]", "[§0, 2]"), SIZES)
     refused("VC104", "tiles (side side) c", STEP.replace("[1, 2]", "§[1, 2, 3]"), SIZES)
-    refused("VC109", "tiles (side side) c", STEP.replace("- anyres_pack: {newline: nl", "- anyres_pack: §{newline: nl.0"), SIZES)
+    refused(
+        "VC109",
+        "tiles (side side) c",
+        STEP.replace("- anyres_pack: {newline: nl", "- anyres_pack: §{newline: nl.0"),
+        SIZES,
+    )

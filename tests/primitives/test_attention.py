@@ -19,7 +19,9 @@ def naive(query, key, value, heads, kv_heads, dim, hidden=None):
             mine = slice(head * dim, (head + 1) * dim)
             theirs = slice(shared * dim, (shared + 1) * dim)
             for i in range(queries):
-                scores = torch.stack([query[b, i, mine] @ key[b, j, theirs] for j in range(keys)]) / math.sqrt(dim)
+                scores = torch.stack(
+                    [query[b, i, mine] @ key[b, j, theirs] for j in range(keys)]
+                ) / math.sqrt(dim)
                 if hidden is not None:
                     scores = scores.masked_fill(hidden[b], -torch.inf)
                 weights = scores.exp() / scores.exp().sum()
@@ -36,12 +38,20 @@ def apply(layer, x):
 @pytest.mark.parametrize(("heads", "kv_heads", "dim"), [(2, 2, 3), (6, 3, 2), (4, 1, 5)])
 @pytest.mark.parametrize("bias", ["true", "false"])
 def test_numbers(keys, heads, kv_heads, dim, bias):
-    step = f"- attention: {{name: a, keys: {keys}, heads: {heads}, kv_heads: {kv_heads}, head_dim: {dim}, bias: {bias}}}"
+    step = (
+        f"- attention: {{name: a, keys: {keys}, heads: {heads}, "
+        f"kv_heads: {kv_heads}, head_dim: {dim}, bias: {bias}}}"
+    )
     module, x = built("b n c", QUERIES + step), draw(3, 4, 6)
     stream = torch.stack([module.s] * 3)
     read = {"context": x, "self": stream, "context_and_self": torch.cat([x, stream], 1)}[keys]
     attended = naive(
-        apply(module.a.q_proj, stream), apply(module.a.k_proj, read), apply(module.a.v_proj, read), heads, kv_heads, dim
+        apply(module.a.q_proj, stream),
+        apply(module.a.k_proj, read),
+        apply(module.a.v_proj, read),
+        heads,
+        kv_heads,
+        dim,
     )
     close(module(x), apply(module.a.o_proj, attended))
 
@@ -55,7 +65,13 @@ def test_mask(keys):
     if keys == "context_and_self":
         read, hidden = torch.cat([x, stream], 1), torch.cat([~real, torch.zeros(3, 5, dtype=torch.bool)], 1)
     y = naive(
-        apply(module.a.q_proj, stream), apply(module.a.k_proj, read), apply(module.a.v_proj, read), 2, 2, 3, hidden
+        apply(module.a.q_proj, stream),
+        apply(module.a.k_proj, read),
+        apply(module.a.v_proj, read),
+        2,
+        2,
+        3,
+        hidden,
     )
     close(module(x, real), apply(module.a.o_proj, y))
     close(module(x), module(x, torch.ones(3, 4, dtype=torch.bool)))
@@ -67,7 +83,10 @@ def test_mask(keys):
 
 def test_one_mask_for_steps_that_read_different_keys():
     """Each gets a mask of its own size."""
-    steps = f"{QUERIES}- attention: {{name: a, heads: 2, mask: mask}}\n- attention: {{name: r, heads: 2, keys: context_and_self, mask: mask}}"
+    steps = (
+        f"{QUERIES}- attention: {{name: a, heads: 2, mask: mask}}\n"
+        f"- attention: {{name: r, heads: 2, keys: context_and_self, mask: mask}}"
+    )
     module = built("b n c", steps, MASK)
     assert module(draw(3, 4, 6), torch.tensor([[1, 1, 0, 1]] * 3)).shape == (3, 5, 6)
 
@@ -77,7 +96,9 @@ def test_context_norm():
     module, x = built("b n c", QUERIES + step), draw(3, 4, 6)
     stream = torch.stack([module.s] * 3)
     read = torch.nn.functional.layer_norm(x, (6,), module.cn.weight, module.cn.bias, 1e-6)
-    y = naive(apply(module.a.q_proj, stream), apply(module.a.k_proj, read), apply(module.a.v_proj, read), 2, 2, 3)
+    y = naive(
+        apply(module.a.q_proj, stream), apply(module.a.k_proj, read), apply(module.a.v_proj, read), 2, 2, 3
+    )
     close(module(x), apply(module.a.o_proj, y))
 
 

@@ -18,15 +18,21 @@ def naive(x, weight, bias, stride, padding):
     return y if bias is None else y + bias[None, :, None, None]
 
 
-@pytest.mark.parametrize(("kernel", "stride", "padding"), [(2, 2, 0), (3, 1, 1), (3, 2, 0), (1, 1, 0), (2, 3, 2), (3, 3, 0)])
+@pytest.mark.parametrize(
+    ("kernel", "stride", "padding"), [(2, 2, 0), (3, 1, 1), (3, 2, 0), (1, 1, 0), (2, 3, 2), (3, 3, 0)]
+)
 @pytest.mark.parametrize("bias", ["true", "false"])
 def test_numbers_and_size(kernel, stride, padding, bias):
-    step = f"- conv2d: {{name: p, out: d, kernel: {kernel}, stride: {stride}, padding: {padding}, bias: {bias}}}"
+    step = (
+        f"- conv2d: {{name: p, out: d, kernel: {kernel}, stride: {stride}, padding: {padding}, bias: {bias}}}"
+    )
     module, x = built("b c h w", step), draw(3, 6, 7, 10)
     y = module(x)
     close(y, naive(x, module.p.weight, module.p.bias, stride, padding))
     type_ = graph("b c h w", step).outputs[0][1].type
-    assert [axis.size.substitute({"b": 3, "h": 7, "w": 10, "d": 10}).constant for axis in type_.axes] == list(y.shape)
+    assert [axis.size.substitute({"b": 3, "h": 7, "w": 10, "d": 10}).constant for axis in type_.axes] == list(
+        y.shape
+    )
 
 
 def test_type():
@@ -36,13 +42,21 @@ def test_type():
 
 
 def test_state():
-    assert graph("b c h w", "- conv2d: {name: p.0, out: d, kernel: k}").entries() == [("p.0.weight", (10, 6, 3, 3)), ("p.0.bias", (10,))]
-    assert graph("b c h w", "- conv2d: {name: p, out: d, kernel: k, bias: false}").entries() == [("p.weight", (10, 6, 3, 3))]
+    assert graph("b c h w", "- conv2d: {name: p.0, out: d, kernel: k}").entries() == [
+        ("p.0.weight", (10, 6, 3, 3)),
+        ("p.0.bias", (10,)),
+    ]
+    assert graph("b c h w", "- conv2d: {name: p, out: d, kernel: k, bias: false}").entries() == [
+        ("p.weight", (10, 6, 3, 3))
+    ]
 
 
 def test_contract():
     step = "- conv2d: {name: p, out: d, kernel: 3}"
-    assert contracts("b c h w", step) == ["h is at least 3 (kernel of `p`)", "w is at least 3 (kernel of `p`)"]
+    assert contracts("b c h w", step) == [
+        "h is at least 3 (kernel of `p`)",
+        "w is at least 3 (kernel of `p`)",
+    ]
     assert contracts("b c h w", "- conv2d: {name: p, out: d, kernel: 3, padding: 1}") == []
     with pytest.raises(ValueError, match=r"`h` must be at least 3 \(kernel of `p`\), but is 2"):
         built("b c h w", step)(draw(2, 6, 2, 5))

@@ -12,7 +12,12 @@ def test_type_and_state():
         ("p.up_proj.weight", (10, 6)),
         ("p.down_proj.weight", (3, 10)),
     ]
-    names = [name for name, _ in graph("b n c", "- gated_mlp: {names: [g, u, e], hidden: d, out: k, bias: true}").entries()]
+    names = [
+        name
+        for name, _ in graph(
+            "b n c", "- gated_mlp: {names: [g, u, e], hidden: d, out: k, bias: true}"
+        ).entries()
+    ]
     assert names == ["g.weight", "g.bias", "u.weight", "u.bias", "e.weight", "e.bias"]
 
 
@@ -24,7 +29,9 @@ def test_numbers(kind):
     def apply(layer, y):
         return torch.einsum("bni,oi->bno", y, layer.weight) + layer.bias
 
-    close(module(x), apply(module.down_proj, NAIVE[kind](apply(module.gate_proj, x)) * apply(module.up_proj, x)))
+    close(
+        module(x), apply(module.down_proj, NAIVE[kind](apply(module.gate_proj, x)) * apply(module.up_proj, x))
+    )
 
 
 def test_refused():

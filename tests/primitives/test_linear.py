@@ -11,7 +11,10 @@ def test_type():
 
 
 def test_state():
-    assert graph("b n c", "- linear: {name: a.0.p, out: d}").entries() == [("a.0.p.weight", (10, 6)), ("a.0.p.bias", (10,))]
+    assert graph("b n c", "- linear: {name: a.0.p, out: d}").entries() == [
+        ("a.0.p.weight", (10, 6)),
+        ("a.0.p.bias", (10,)),
+    ]
     assert graph("b n c", "- linear: {name: p, out: d, bias: false}").entries() == [("p.weight", (10, 6))]
 
 

@@ -19,7 +19,9 @@ def test_state():
 @pytest.mark.parametrize("kind", NAIVE)
 def test_numbers(kind):
     for bias in ("true", "false"):
-        module = built("b n c", f"- mlp: {{names: [one, two], hidden: d, out: k, activation: {kind}, bias: {bias}}}")
+        module = built(
+            "b n c", f"- mlp: {{names: [one, two], hidden: d, out: k, activation: {kind}, bias: {bias}}}"
+        )
         x = draw(4, 5, 6)
         y = torch.einsum("bni,oi->bno", x, module.one.weight)
         y = NAIVE[kind](y if module.one.bias is None else y + module.one.bias)
@@ -39,7 +41,9 @@ def test_refused():
     refused("VC205", "b c h w", "- §mlp: {name: p, hidden: d, out: d, activation: gelu}")
     assert "either" in refused("VC104", "b n c", "- mlp: §{hidden: d, out: d, activation: gelu}")
     refused("VC104", "b n c", "- mlp: §{name: p, names: [a, b], hidden: d, out: d, activation: gelu}")
-    assert "torch module" in refused("VC104", "b n c", "- mlp: §{name: p, hidden: d, out: d, activation: relu2}")
+    assert "torch module" in refused(
+        "VC104", "b n c", "- mlp: §{name: p, hidden: d, out: d, activation: relu2}"
+    )
     refused("VC206", "b n c", "- mlp: {name: p, hidden: §n, out: d, activation: gelu}")
     refused("VC206", "b n c", "- mlp: {name: p, hidden: d, out: §n, activation: gelu}")
     refused("VC102", "b n c", "- §mlp: {name: p, hidden: d, out: d}")

@@ -48,7 +48,9 @@ def test_numbers(kind, affine):
 def test_bits_of_the_original(kind, dtype):
     module = build(spec("b n 7", f"- norm: {{name: p, kind: {kind}, eps: 1e-3}}"))
     original = ORIGINALS[kind]()
-    assert all(torch.equal(value, original.state_dict()[name]) for name, value in module.p.state_dict().items())
+    assert all(
+        torch.equal(value, original.state_dict()[name]) for name, value in module.p.state_dict().items()
+    )
     randomise(module).to(dtype)
     original.to(dtype).load_state_dict(module.p.state_dict())
     x = draw(3, 5, 7).to(dtype) * 3
@@ -74,7 +76,9 @@ def test_type_and_state():
 
 def test_a_norm_without_weight_keeps_its_name():
     refused("VC301", "b n c", "- norm: {name: p, affine: false}\n- linear: {name: §p, out: d}")
-    refused("VC301", "b n c", "- norm: {name: p, affine: false}\n- norm: {name: §p, affine: false, eps: 1e-3}")
+    refused(
+        "VC301", "b n c", "- norm: {name: p, affine: false}\n- norm: {name: §p, affine: false, eps: 1e-3}"
+    )
 
 
 def test_refused():

@@ -28,6 +28,7 @@ AROUND = {
     "anyres_pack": ("tiles (side side) c", "image_sizes: {grid: height width}"),
     "temporal_merge": ("packed(t h w) c", "grid_thw: {grid: t h w}"),
     "multihead_attention": ("b (s s) c", ""),
+    "unwindow": ("window(n) c", "window_index: n"),
 }
 DIMS = "{c: 8, text: 12, merge: 2, side: 4, tile: 16, queries: 9, heads: 2, depth: 2, frames: 2, vision: 8}"
 
@@ -35,11 +36,15 @@ DIMS = "{c: 8, text: 12, merge: 2, side: 4, tile: 16, queries: 9, heads: 2, dept
 def test_every_file_is_one_primitive():
     assert {path.stem for path in SOURCE.glob("*.py")} - SHARED == set(REGISTRY)
     assert all(kind == primitive.kind for kind, primitive in REGISTRY.items())
-    assert all(primitive.__module__ == f"vla_compose.primitives.{kind}" for kind, primitive in REGISTRY.items())
+    assert all(
+        primitive.__module__ == f"vla_compose.primitives.{kind}" for kind, primitive in REGISTRY.items()
+    )
 
 
 def test_every_primitive_has_tests():
-    assert {path.stem.removeprefix("test_") for path in HERE.glob("test_*.py")} - {"registry"} == set(REGISTRY)
+    assert {path.stem.removeprefix("test_") for path in HERE.glob("test_*.py")} - {"registry"} == set(
+        REGISTRY
+    )
 
 
 def example(kind: str) -> str:
@@ -74,7 +79,19 @@ def test_reserved_names_are_what_a_module_has():
     """Every attribute of a module is refused as a name; names that torch drops stay refused."""
     assert {name for name in dir(nn.Module()) if not name.startswith("__")} <= RESERVED
     assert {"self", "torch", "nn", "F", "Tensor"} <= RESERVED
-    assert not RESERVED & {"weight", "bias", "proj", "norm", "layers", "mlp", "attn", "merger", "keys", "values", "x"}
+    assert not RESERVED & {
+        "weight",
+        "bias",
+        "proj",
+        "norm",
+        "layers",
+        "mlp",
+        "attn",
+        "merger",
+        "keys",
+        "values",
+        "x",
+    }
 
 
 def test_called_names_are_what_runtime_pieces_are_called():
@@ -91,7 +108,20 @@ def test_a_reserved_name_is_refused(name):
 
 
 def test_names_beside_reserved_ones_work():
-    for name in ("keys", "values", "items", "weight", "data", "device", "dtype", "grad", "x", "forward_", "len", "list"):
+    for name in (
+        "keys",
+        "values",
+        "items",
+        "weight",
+        "data",
+        "device",
+        "dtype",
+        "grad",
+        "x",
+        "forward_",
+        "len",
+        "list",
+    ):
         from tests.primitives.kit import spec
 
         module = vla_compose.build(spec("b n c", f"- linear: {{name: {name}, out: 4}}"))

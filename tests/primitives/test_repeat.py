@@ -1,6 +1,9 @@
 from tests.primitives.kit import after, built, close, draw, graph, refused
 
-LAYER = "- repeat:\n    name: layers\n    count: depth\n    steps:\n      - linear: {name: p, out: same}\n      - activation: relu"
+LAYER = (
+    "- repeat:\n    name: layers\n    count: depth\n    steps:\n"
+    "      - linear: {name: p, out: same}\n      - activation: relu"
+)
 
 
 def test_type_and_state():
@@ -23,9 +26,14 @@ def test_numbers():
 
 
 def test_layers_in_layers():
-    steps = "- repeat: {name: o, count: 3, steps: [{repeat: {name: i, count: 2, steps: [{matmul: {name: p, out: c}}]}}]}"
+    steps = (
+        "- repeat: {name: o, count: 3, steps: [{repeat: {name: i, "
+        "count: 2, steps: [{matmul: {name: p, out: c}}]}}]}"
+    )
     module, x = built("b n c", steps), draw(3, 5, 6)
-    assert [name for name, _ in graph("b n c", steps).entries()] == [f"o.{a}.i.{b}.p" for a in range(3) for b in range(2)]
+    assert [name for name, _ in graph("b n c", steps).entries()] == [
+        f"o.{a}.i.{b}.p" for a in range(3) for b in range(2)
+    ]
     y = x
     for outer in module.o:
         for inner in outer.i:
@@ -34,7 +42,10 @@ def test_layers_in_layers():
 
 
 def test_sizes_reach_the_layers():
-    steps = "- repeat: {name: l, count: 2, steps: [{to_map: {}}, {conv2d: {name: p, out: same, kernel: 1}}, {to_tokens: {}}]}"
+    steps = (
+        "- repeat: {name: l, count: 2, steps: [{to_map: {}}, "
+        "{conv2d: {name: p, out: same, kernel: 1}}, {to_tokens: {}}]}"
+    )
     module, x = built("b (h w) c", steps, "size: {sizes: h w}"), draw(3, 10, 6)
     y = x
     for layer in module.l:
@@ -43,7 +54,10 @@ def test_sizes_reach_the_layers():
 
 
 def test_a_layer_may_make_its_own_context():
-    steps = "- repeat: {name: l, count: 2, steps: [{queries: {name: s, count: 5}}, {attention: {name: a, heads: 1}}]}"
+    steps = (
+        "- repeat: {name: l, count: 2, steps: [{queries: {name: s, "
+        "count: 5}}, {attention: {name: a, heads: 1}}]}"
+    )
     assert built("b 5 c", steps)(draw(3, 5, 6)).shape == (3, 5, 6)
 
 
@@ -71,10 +85,18 @@ def test_refused():
     refused("VC206", "b n c", "- repeat: {name: l, count: §n, steps: [{activation: relu}]}")
     refused("VC103", "b n c", "- repeat: {name: l, count: 2, steps: §[]}")
     refused("VC102", "b n c", "- §repeat: {name: l, count: 2}")
-    refused("VC301", "b n c", "- linear: {name: l, out: same}\n- repeat: {name: §l, count: 2, steps: [{activation: relu}]}")
+    refused(
+        "VC301",
+        "b n c",
+        "- linear: {name: l, out: same}\n- repeat: {name: §l, count: 2, steps: [{activation: relu}]}",
+    )
     body = "[{linear: {name: p, out: same}}, {linear: {name: §p, out: same}}]"
     refused("VC301", "b n c", f"- repeat: {{name: l, count: 2, steps: {body}}}")
     refused("VC109", "b n c", "- repeat: {name: l, count: 2, steps: [{matmul: {name: §p.0, out: same}}]}")
-    refused("VC302", "b n c", "- repeat: {name: l, count: 2, steps: [{norm: {name: p.0}}, {norm: {name: §p.keys}}]}")
+    refused(
+        "VC302",
+        "b n c",
+        "- repeat: {name: l, count: 2, steps: [{norm: {name: p.0}}, {norm: {name: §p.keys}}]}",
+    )
     one = "{name: a.b, count: 2, steps: [{norm: {name: p}}]}"
     refused("VC301", "b n c", f"- repeat: {one}\n- repeat: {one.replace('a.b', '§a_b')}")

@@ -12,7 +12,9 @@ def test_type_and_state():
 def test_numbers():
     module, x = built("b n c", BODY), draw(3, 5, 6)
     close(module(x), x + (x @ module.p.weight.T + module.p.bias).clamp(min=0))
-    module = built("b n c", "- residual: [{residual: [{linear: {name: p, out: same}}]}, {linear: {name: r, out: same}}]")
+    module = built(
+        "b n c", "- residual: [{residual: [{linear: {name: p, out: same}}]}, {linear: {name: r, out: same}}]"
+    )
     y = x + x @ module.p.weight.T + module.p.bias
     close(module(x), x + y @ module.r.weight.T + module.r.bias)
 
@@ -25,7 +27,10 @@ def test_what_went_in_is_kept():
 
 
 def test_a_left_out_step():
-    close(built("b n c", "- residual: [{linear: {name: p, out: d, when: c == d}}]")(draw(3, 5, 6)), 2 * draw(3, 5, 6))
+    close(
+        built("b n c", "- residual: [{linear: {name: p, out: d, when: c == d}}]")(draw(3, 5, 6)),
+        2 * draw(3, 5, 6),
+    )
 
 
 def test_refused():

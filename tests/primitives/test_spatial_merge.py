@@ -70,7 +70,10 @@ def test_block_numbers(order):
 @pytest.mark.parametrize("order", ["hwc", "chw"])
 def test_raster_numbers(order):
     step = f"- spatial_merge: {{size: m, channels: {order}}}"
-    close(built("b (h w) c", step, SIZE)(draw(2, 24, 6), (4, 6)), naive_raster(draw(2, 24, 6), 1, 4, 6, 2, order))
+    close(
+        built("b (h w) c", step, SIZE)(draw(2, 24, 6), (4, 6)),
+        naive_raster(draw(2, 24, 6), 1, 4, 6, 2, order),
+    )
     close(built("(h w) c", step, SIZE)(draw(24, 6), (6, 4)), naive_raster(draw(24, 6), 1, 6, 4, 2, order))
     close(built("b (s s) c", step)(draw(3, 36, 6)), naive_raster(draw(3, 36, 6), 1, 6, 6, 2, order))
     close(built("b (side side) c", step)(draw(3, 16, 6)), naive_raster(draw(3, 16, 6), 1, 4, 4, 2, order))

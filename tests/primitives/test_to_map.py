@@ -9,6 +9,7 @@ def test_type():
     assert after("b (h w) c", "- to_map", SIZE) == "b c h w"
     assert after("b (s s) c", "- to_map") == "b c s s"
     assert after("(n m k) c", "- to_map") == "n c m k"
+    assert after("(h w) c", "- to_map", SIZE) == "1 c h w"
     assert after("b (side m) c", "- to_map") == "b c side m"
 
 
@@ -31,7 +32,9 @@ def test_channels_stay_side_by_side():
 
 def test_guards():
     module = built("b (h w) c", "- to_map", SIZE)
-    with pytest.raises(ValueError, match=r"^`x` must be `b \(h w\) 6`, but has the shape \[3, 10, 6\] with h = 3, w = 3$"):
+    with pytest.raises(
+        ValueError, match=r"^`x` must be `b \(h w\) 6`, but has the shape \[3, 10, 6\] with h = 3, w = 3$"
+    ):
         module(draw(3, 10, 6), (3, 3))
     with pytest.raises(ValueError, match=r"^`x` must be `\(n 2 3\) 6`, but has the shape \[7, 6\]$"):
         built("(n m k) c", "- to_map")(draw(7, 6))
@@ -43,6 +46,6 @@ def test_refused():
     refused("VC202", "b n c", "- §to_map")
     refused("VC202", "b 1+(s s) c", "- §to_map")
     refused("VC202", "b (t h w) c", "- §to_map")
-    refused("VC202", "(h w) c", "- §to_map")
+    refused("VC202", "(n) c", "- §to_map")
     refused("VC202", "packed(t h w) c", "- §to_map", "grid: {grid: t h w}")
     assert "no input gives it" in refused("VC207", "b (h w) c", "- §to_map")

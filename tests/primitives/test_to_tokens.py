@@ -4,7 +4,10 @@ from tests.primitives.kit import after, built, close, draw, refused
 def test_type():
     assert after("b c h w", "- to_tokens") == "b (h w) c"
     assert after("b c h w", "- tokens: {row_end: r}\n- to_tokens") == "b (h w+1) c"
-    assert after("(n m m) c", "- to_map\n- conv2d: {name: p, out: d, kernel: m, stride: m}\n- to_tokens") == "n d"
+    assert (
+        after("(n m m) c", "- to_map\n- conv2d: {name: p, out: d, kernel: m, stride: m}\n- to_tokens")
+        == "n d"
+    )
 
 
 def test_numbers():

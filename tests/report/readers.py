@@ -1,4 +1,4 @@
-"""Readers of the formats for programs, written from their specifications, and the official schema of SARIF."""
+"""Readers of the formats for programs: workflow commands, and SARIF by its official schema."""
 
 import json
 import re

@@ -12,8 +12,10 @@ from vla_compose.report import COMPLETE, FORMATS, capped, ordered, render
 CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
 HUMAN = sorted(set(FORMATS) - COMPLETE)
 
+PLACE = Span(2, 3, 6)
 
-def make(message="wrong number", span=Span(2, 3, 6), file="my.yaml", **more):
+
+def make(message="wrong number", span=PLACE, file="my.yaml", **more):
     return Diagnostic("VC204", "bad-size", message, span, file, **more)
 
 

@@ -4,8 +4,10 @@ from tests.report.readers import commands
 from vla_compose.diagnostics import Diagnostic, Label, Span
 from vla_compose.report import github, render
 
+PLACE = Span(3, 7, 9)
 
-def make(message="too wide", span=Span(3, 7, 9), file="specs/a.yaml", **more):
+
+def make(message="too wide", span=PLACE, file="specs/a.yaml", **more):
     return Diagnostic("VC201", "width-conflict", message, span, file, **more)
 
 

@@ -6,7 +6,13 @@ from vla_compose.report import render
 
 def test_every_field_is_there_and_sorted():
     found = Diagnostic(
-        "VC201", "width-conflict", "too wide", Span(3, 7, 9), "a.yaml", (Label(Span(1, 2, 3), "here"),), "fix",
+        "VC201",
+        "width-conflict",
+        "too wide",
+        Span(3, 7, 9),
+        "a.yaml",
+        (Label(Span(1, 2, 3), "here"),),
+        "fix",
         edit=Edit(Span(3, 7, 8), "x"),
     )
     text = render("json", [found], {})

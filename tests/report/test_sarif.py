@@ -11,8 +11,10 @@ from vla_compose.diagnostics import Diagnostic, Edit, Label, Span
 from vla_compose.explanations import explanation
 from vla_compose.report import render
 
+PLACE = Span(3, 7, 9)
 
-def make(message="too wide", span=Span(3, 7, 9), file="specs/a.yaml", code="VC201", **more):
+
+def make(message="too wide", span=PLACE, file="specs/a.yaml", code="VC201", **more):
     return Diagnostic(code, CODES.get(code, "plug-in"), message, span, file, **more)
 
 
@@ -117,7 +119,9 @@ def test_a_span_that_is_not_known_is_left_out():
 
 
 def test_messages_hold_no_placeholder_and_no_link():
-    message = run_of(make("{0} and {size: 2}", help="see [this](http://x) or [1, 2]"))["results"][0]["message"]
+    message = run_of(make("{0} and {size: 2}", help="see [this](http://x) or [1, 2]"))["results"][0][
+        "message"
+    ]
     assert message["text"] == "{{0}} and {size: 2}\nhelp: see \\[this](http://x) or [1, 2]"
 
 

@@ -1,4 +1,4 @@
-"""What others test YAML readers with: never another exception than `SpecError`, and no value that JSON denies.
+"""What others test YAML readers with: never another exception than `SpecError`, no value that JSON denies.
 
 tests/data/yaml-test-suite and tests/data/pyyaml hold the inputs and say where they come from.
 """

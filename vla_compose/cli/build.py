@@ -53,7 +53,9 @@ def command(
     ] = None,
     patch_size: Annotated[
         int | None,
-        typer.Option(min=1, max=1024, metavar="N", help="Side of a patch in pixels; needed for --image-size."),
+        typer.Option(
+            min=1, max=1024, metavar="N", help="Side of a patch in pixels; needed for --image-size."
+        ),
     ] = None,
 ) -> None:
     """Run `vla-compose build`."""

@@ -70,7 +70,9 @@ def summary(results: Results) -> str:
     wrong, count = sum(bool(result) for result in results.values()), len(results)
     if not wrong:
         return "1 spec is valid" if count == 1 else f"{count} specs are valid"
-    return f"{mistakes(sum(map(len, results.values())))} in {f'{wrong} of ' if count > 1 else ''}{specs(count)}"
+    return (
+        f"{mistakes(sum(map(len, results.values())))} in {f'{wrong} of ' if count > 1 else ''}{specs(count)}"
+    )
 
 
 def mistakes(count: int) -> str:

@@ -36,7 +36,7 @@ def repair(names: Sequence[str], format: Format, most: int) -> bool:
             _show(work.diff(), notes)
             count, files = count + len(work.fixed.applied), files + 1
         elif work.fixed.withheld:
-            complain(f"`{work.file}` was left alone: fixing it would bring other mistakes")
+            complain(f"`{work.file}` was left alone: a fix would bring or hide other mistakes")
     if count:
         notes.write(f"fixed {mistakes(count)} in {specs(files)}\n")
     return tell(results, format, most, sys.stderr if piped else sys.stdout)
@@ -63,7 +63,8 @@ class _Work:
     """One spec, and what its fixes make of it."""
 
     def __init__(self, name: str) -> None:
-        from vla_compose.cli.documents import STDIN, located, piped, remember
+        from vla_compose.cli.documents import located, piped, remember
+        from vla_compose.report.paths import STDIN
         from vla_compose.spec.codes import Refused
         from vla_compose.spec.limits import DEFAULT_LIMITS, read_bytes
 

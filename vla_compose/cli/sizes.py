@@ -63,8 +63,8 @@ def grid_sizes(graph: Graph, grid: tuple[int, int]) -> Sizes:
     if not laid_out:
         inputs = ", ".join(f"`{name}: {edge.type}`" for name, edge in graph.inputs.items())
         raise BuildError(
-            f"`--image-size` cannot be used for `{graph.spec.name}`: it takes as many patches whatever the size "
-            f"of an image ({inputs}); leave it out"
+            f"`--image-size` cannot be used for `{graph.spec.name}`: it takes as many patches "
+            f"whatever the size of an image ({inputs}); leave it out"
         )
     for name, value in [*told, *laid_out]:
         if sizes.setdefault(name, value) != value:

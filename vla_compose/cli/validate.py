@@ -16,8 +16,8 @@ They are checked at their own dims and at those of every variant. Needs no torch
 
 Folders are searched for *.yaml and *.yml, except in hidden files and folders.
 
-With --fix, slips of names and ambiguous scalars are corrected where there is no doubt what was meant; a file
-is written whole, or left alone if a fix would bring other mistakes. Standard input is printed fixed.
+With --fix, slips of names and ambiguous scalars are corrected where there is no doubt what was meant. A file
+is written whole, or left alone where a fix would bring or hide other mistakes; standard input is printed.
 
 {
     examples(
@@ -29,7 +29,8 @@ is written whole, or left alone if a fix would bring other mistakes. Standard in
     )
 }
 
-Exit codes: 0 all are valid, 1 mistakes were found (or would be fixed, with --diff), 2 the command line is wrong.
+Exit codes: 0 all are valid, 1 mistakes were found (or would be fixed, with --diff), 2 the command line is
+wrong.
 """
 
 
@@ -50,7 +51,9 @@ def command(
             min=1, metavar="N", help="Show at most N mistakes and count the others; json and sarif hold all."
         ),
     ] = 20,
-    fix: Annotated[bool, typer.Option("--fix", help="Correct what leaves no choice, and show a diff.")] = False,
+    fix: Annotated[
+        bool, typer.Option("--fix", help="Correct what leaves no choice, and show a diff.")
+    ] = False,
     diff: Annotated[
         bool, typer.Option("--diff", help="Show what --fix would change, and change nothing.")
     ] = False,

@@ -81,7 +81,9 @@ class _Watch:
             if now == seen:
                 break
             seen = now
-        changed = [name for name, found in seen.items() if name not in self.found or found != self.stamps.get(name)]
+        changed = [
+            name for name, found in seen.items() if name not in self.found or found != self.stamps.get(name)
+        ]
         # The stamps are older than what is read next, so that no change goes unseen.
         self.stamps = seen
         self.found = {name: check(name) if name in changed else self.found[name] for name in seen}

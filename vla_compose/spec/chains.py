@@ -44,6 +44,7 @@ def parse_chains(
                 key=True,
                 help=f"rename the chain `{name}`",
             )
+            continue
         parsed = faults.model(ChainFields, value, path, what=f"chain `{name}`")
         if parsed is not None:
             source = origin_of(parsed.from_, inputs, path, faults)
@@ -70,7 +71,8 @@ def parse_chains(
                 path=path,
             )
     if "steps" in body:
-        steps = parse_steps(body["steps"], ("steps",), faults)
+        given = body["steps"]
+        steps = parse_steps(given, ("steps",), faults) if given is None or isinstance(given, list) else ()
         source = origin_of(fields.from_ if fields else None, inputs, (), faults)
         order, unused = (tuple(fields.order), fields.unused) if fields else ((), {})
         for name in unused:
@@ -173,7 +175,7 @@ def _acyclic(chains: dict[str, Chain], faults: Faults) -> dict[str, Chain]:
         if name in state:
             return True
         state[name] = False
-        cyclic = any(visit(source) for source in names(chains[name].source))
+        cyclic = any(visit(source) for source in names(chains[name].source) if source)
         state[name] = True
         return cyclic
 

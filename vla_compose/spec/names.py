@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Container, Set
 from keyword import iskeyword
 
 from vla_compose.primitives.base import Path
@@ -45,7 +45,7 @@ def good_symbol(symbol: str, taken: Container[str]) -> bool:
     return good and symbol not in CALLED and symbol != SAME and symbol not in taken
 
 
-def pattern(text: str, dims: set[str], path: Path, faults: Faults) -> TensorType | None:
+def pattern(text: str, dims: Set[str], path: Path, faults: Faults) -> TensorType | None:
     """A pattern, or `None` after reporting what is wrong with it."""
     try:
         return parse_pattern(text, dims)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from typing import Any
 
 from vla_compose.diagnostics import SpecError
@@ -40,8 +40,10 @@ def parse_spec(document: Document) -> tuple[Spec | None, Faults]:
     inputs = _inputs(body.get("inputs"), faults)
     chains = parse_chains(body, fields, inputs, faults)
     outputs = _outputs(body, chains, inputs, faults)
+    dims = body.get("dims")
+    _names(set(dims) if isinstance(dims, dict) else set(), inputs, chains, faults)
     if fields is not None:
-        _names(fields, inputs, chains, faults)
+        _variants(fields, faults)
     if fields is None or faults.found:
         return None, faults
     spec = Spec(
@@ -143,15 +145,7 @@ def _outputs(
     return tuple(found)
 
 
-def _names(
-    fields: SpecFields, inputs: Mapping[str, Input], chains: Mapping[str, Chain], faults: Faults
-) -> None:
-    for name in fields.dims:
-        if name == SAME:
-            message = "`same` stands for the channels that arrive, so it cannot be a dim"
-            faults.add("VC302", message, ("dims", name), key=True, help="choose another name")
-        else:
-            good_name(name, ("dims", name), faults)
+def _variants(fields: SpecFields, faults: Faults) -> None:
     for variant, dims in fields.variants.items():
         for name in dims:
             if name not in fields.dims:
@@ -159,7 +153,18 @@ def _names(
                 help = f"write `{near}`" if near else f"add `{safe(name)}` to `dims`"
                 message = f"variant `{safe(variant)}` sets `{safe(name)}`, which is no dim"
                 faults.add("VC305", message, ("variants", variant, name), key=True, help=help)
-    _input_names(fields, inputs, chains, faults)
+
+
+def _names(
+    dims: Set[str], inputs: Mapping[str, Input], chains: Mapping[str, Chain], faults: Faults
+) -> None:
+    for name in sorted(dims):
+        if name == SAME:
+            message = "`same` stands for the channels that arrive, so it cannot be a dim"
+            faults.add("VC302", message, ("dims", name), key=True, help="choose another name")
+        else:
+            good_name(name, ("dims", name), faults)
+    _input_names(dims, inputs, chains, faults)
     inline = {top for chain in chains.values() if chain.inline for top in _tops(chain)}
     for name in chains:
         if name in inline:
@@ -168,7 +173,7 @@ def _names(
 
 
 def _input_names(
-    fields: SpecFields, inputs: Mapping[str, Input], chains: Mapping[str, Chain], faults: Faults
+    dims: Set[str], inputs: Mapping[str, Input], chains: Mapping[str, Chain], faults: Faults
 ) -> None:
     optional = None
     variables = {*inputs, *(name.replace(".", "_") for name in chains if name)}
@@ -183,9 +188,9 @@ def _input_names(
             faults.add("VC104", message, path, key=True, help=f"put `{name}` before `{optional}`")
         optional = optional or (name if has_default else None)
         if isinstance(value, TensorInput):
-            type_ = pattern(value.type, set(fields.dims), path, faults)
+            type_ = pattern(value.type, dims, path, faults)
             for symbol in type_.symbols() if type_ is not None else ():
-                if symbol not in fields.dims and not good_symbol(symbol, variables):
+                if symbol not in dims and not good_symbol(symbol, variables):
                     what = "an input or a chain" if symbol in variables else "the generated source"
                     message = f"`{safe(symbol)}` cannot be a size: {what} has that name"
                     faults.add("VC107", message, path, help=f"choose another name, such as `{safe(symbol)}_`")
@@ -201,7 +206,7 @@ def _input_names(
                     message = f"`{safe(symbol)}` is given by `{given[symbol]}` already"
                     faults.add("VC301", message, (*path, field), help="give each size once")
                 given[symbol] = name
-                if not good_symbol(symbol, {*fields.dims, *variables}):
+                if not good_symbol(symbol, {*dims, *variables}):
                     message = f"`{safe(symbol)}` cannot be bound at run time"
                     help = f"name sizes that are no dims and no inputs: `{field}: h w`"
                     faults.add("VC107", message, (*path, field), help=help)

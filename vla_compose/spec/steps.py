@@ -51,7 +51,8 @@ def _step(value: Any, path: Path, faults: Faults) -> Step | None:
         return None
     if body is None:
         body = {}
-    if isinstance(body, list) and primitive.nested:
+    bare = isinstance(body, list) and bool(primitive.nested)
+    if bare:
         body = {primitive.nested[0]: body}
     if not isinstance(body, dict) and primitive.shorthand:
         body = {primitive.shorthand: body}
@@ -60,6 +61,6 @@ def _step(value: Any, path: Path, faults: Faults) -> Step | None:
         body = dict(body)
         for field in primitive.nested:
             if field in body:
-                body[field] = parse_steps(body[field], (*at, field), faults)
+                body[field] = parse_steps(body[field], at if bare else (*at, field), faults)
     parsed = faults.model(primitive, body, at, what=f"`{kind}`")
     return Step(kind, parsed, at) if parsed is not None and len(faults.found) == before else None

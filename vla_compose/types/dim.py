@@ -208,7 +208,7 @@ class Dim:
             for atom, power in monomial:
                 base: int | Dim
                 if isinstance(atom, str):
-                    base = values.get(atom) or Dim.of(atom)
+                    base = values.get(atom, Dim.of(atom))
                 else:
                     above, below = atom.numerator.substitute(values), atom.divisor.substitute(values)
                     base = above % below if atom.remainder else above // below
