@@ -19,7 +19,7 @@ from vla_compose.types.tensor import TensorType
 DIMS = {"c": 8, "d": 12, "m": 2, "k": 3, "side": 4, "q": 4, "heads": 2, "depth": 2, "one": 1}
 FRAMES = re.compile("for every image, (.*) is 1 or even")
 WORDS = """x y tokens size grid context read residual queries keys values image images tensor stream first
-    last column at joined chosen frames positions a b h w n t s out result fine_size anyres grids x_in""".split()
+    last column at joined chosen frames positions a b h w n t s out result fine_size anyres grids""".split()
 SIZES = ["h", "w", "n", "t", "s", "b"]
 
 

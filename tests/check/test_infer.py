@@ -147,11 +147,13 @@ def test_forms_of_from() -> None:
 
 
 def choice(then: str, otherwise: str, more: str = "", form: str = "{flag: fine, then: a, else: e}") -> str:
-    return f"{HEAD}inputs:\n  x: b (s s) c\n  fine: {{flag: false}}\n{more}chains:\n"
+    return (
+        f"{HEAD}inputs:\n  x: b (s s) c\n  fine: {{flag: false}}\n{more}chains:\n"
         f"  a: {{from: x, steps: [{then}]}}\n"
         f"  e: {{from: x, steps: [{otherwise}]}}\n"
         f"from: {form}\n"
         f"steps: [{{activation: relu}}]\n"
+    )
 
 
 MERGE = "{{spatial_merge: {{size: {}}}}}, {{linear: {{name: p, out: d}}}}"
@@ -229,7 +231,8 @@ def test_one_chain_for_each_image() -> None:
         f"  grid: {{grid: h w}}\n"
         f"chains:\n  a:\n    from: x\n"
         f"    per_image: grid\n"
-    )("    steps: [{spatial_merge: {size: m}}]\n")
+        "    steps: [{spatial_merge: {size: m}}]\n"
+    )
     assert outputs(base) == {"tokens": "packed(h//m w//m) (m m c)"}
     refused_text("VC303", base.replace("per_image: grid", "per_image: §grids"))
     refused_text("VC303", base.replace("per_image: grid", "per_image: §x"))
@@ -367,10 +370,12 @@ def test_sizes_that_are_known_at_run_time(x: str, inputs: str, good: bool) -> No
 
 
 def test_a_wrong_chain_is_not_blamed_on_its_readers() -> None:
-    chains = "chains:\n  a: {from: x, steps: [{to_tokens: {}}]}\n  e: {from: a, steps: [{to_map: {}}]}\n"
+    chains = (
+        "chains:\n  a: {from: x, steps: [{to_tokens: {}}]}\n  e: {from: a, steps: [{to_map: {}}]}\n"
         "  f: {from: {add: [a, e]}, steps: [{to_map: {}}]}\n"
         "from: f\nsteps: [{to_map: {}}]\n"
         "outputs: {tokens: b n c}\n"
+    )
     assert errors(f"{HEAD}{ONE}{chains}") == [("VC205", 7)]
 
 

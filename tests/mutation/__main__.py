@@ -14,7 +14,7 @@ from collections import Counter
 from tests.mutation.harness import REJECTED, WRONG, judge, table
 from tests.mutation.kinds import KINDS, mutants
 
-SHOWN = 400
+SHOWN = 2000
 
 
 def main(words: list[str]) -> int:

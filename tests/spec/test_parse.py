@@ -339,7 +339,7 @@ def test_any_value_anywhere_is_accepted_or_refused_with_a_place() -> None:
     assert codes(FULL) == []
 
     source = random.Random(0)
-    values = r": *([^\s{\[][^,}\]\n]*|\{[^}]*\}|\[[^\]]*\])"
+    values = r"(?=: +([^\s{\[][^,}\]\n]*|\{[^}]*\}|\[[^\]]*\]))"
     places = [match.span(1) for match in re.finditer(values, FULL)]
     assert len(places) >= 30
     for start, end in places:

@@ -10,7 +10,7 @@ from vla_compose.check.clashes import clashes
 from vla_compose.check.graph import CheckedChain, Edge, Graph, count, members
 from vla_compose.check.join import Choices, combine
 from vla_compose.check.outputs import check_output
-from vla_compose.check.scope import MOST_PARAMETERS, Scope, StepFault
+from vla_compose.check.scope import MOST_ENTRIES, MOST_PARAMETERS, Scope, StepFault
 from vla_compose.diagnostics import SpecError
 from vla_compose.primitives.base import Member, Node, Path
 from vla_compose.spec.faults import Faults, nearest
@@ -320,13 +320,25 @@ def _order(chain: Chain, scope: Scope, registered: list[Member], faults: Faults)
 
 
 def _limits(graph: Graph, faults: Faults) -> None:
-    for checked in graph.chains:
-        total = (
-            sum(count(shape) for member in checked.members() for _, shape in member.entries())
-            * checked.copies
-        )
-        if total > MOST_PARAMETERS:
-            message = f"the adapter has {total:,} parameters, more than the limit of {MOST_PARAMETERS:,}"
-            faults.add(
-                "VC209", message, (*checked.chain.path, "steps"), key=True, help="make the dims smaller"
-            )
+    """The adapter as a whole is not too large; the chain that takes most of it is to blame."""
+    entries = {
+        checked.chain.name: [shape for member in checked.members() for _, shape in member.entries()]
+        for checked in graph.chains
+    }
+    if not entries:
+        return
+    copies = {checked.chain.name: checked.copies for checked in graph.chains}
+    for what, most, sizes in (
+        (
+            "parameters",
+            MOST_PARAMETERS,
+            {n: sum(map(count, found)) * copies[n] for n, found in entries.items()},
+        ),
+        ("state-dict entries", MOST_ENTRIES, {n: len(found) * copies[n] for n, found in entries.items()}),
+    ):
+        total = sum(sizes.values())
+        if total > most:
+            chain = graph.spec.chains[max(sizes, key=lambda name: sizes[name])]
+            message = f"the adapter has {total:,} {what}, more than the limit of {most:,}"
+            faults.add("VC209", message, (*chain.path, "steps"), key=True, help="make the dims smaller")
+            return

@@ -15,6 +15,9 @@ from vla_compose.types.dim import Dim, DimError
 from vla_compose.types.tensor import TensorType
 
 MOST_PARAMETERS = 20_000_000_000
+"""Numbers that all parameters hold together."""
+MOST_ENTRIES = 100_000
+"""Entries of the state dict."""
 
 
 class StepFault(Exception):

@@ -9,7 +9,7 @@ from pydantic import Field
 from vla_compose.primitives.base import Member, Node, Primitive, rows
 from vla_compose.primitives.fields import Flag, Init, Name, Size
 from vla_compose.primitives.linear import linear_member
-from vla_compose.primitives.multihead_attention import check_heads
+from vla_compose.primitives.multihead_attention import check_heads, nearest_divisor
 from vla_compose.primitives.norm import Norm, norm_member
 from vla_compose.types.dim import Dim
 from vla_compose.types.tensor import TensorType
@@ -56,7 +56,7 @@ class Attention(Primitive):
             check_heads(width, heads, scope)
         if heads % kv_heads:
             message = f"{kv_heads} key heads cannot serve {heads} heads evenly"
-            good = next(h for h in range(kv_heads, 0, -1) if heads % h == 0)
+            good = nearest_divisor(heads, kv_heads)
             scope.fail(
                 "VC203", message, "kv_heads", help=f"use a number that divides {heads}, such as {good}"
             )

@@ -143,8 +143,13 @@ class MultiheadAttention(Primitive):
 def check_heads(width: int, heads: int, scope: Scope) -> None:
     """Channels must be shared evenly among heads."""
     if width % heads:
-        good = next(h for h in range(heads, 0, -1) if width % h == 0)
+        good = nearest_divisor(width, heads)
         message = f"{heads} heads cannot share {width} channels evenly"
         scope.fail(
             "VC203", message, "heads", help=f"use a number that divides {width}, such as {good}", why=True
         )
+
+
+def nearest_divisor(number: int, most: int) -> int:
+    """The largest divisor up to `most`, searched below a bound: sizes may be as large as 2^53."""
+    return next(h for h in range(min(most, number, 4096), 0, -1) if number % h == 0)

@@ -59,11 +59,16 @@ class Repeat(Primitive):
         return x
 
     def members(self, x: TensorType, y: TensorType, scope: Scope) -> list[Member]:
-        from vla_compose.check.graph import members
+        from vla_compose.check.graph import in_order, members
+        from vla_compose.check.scope import MOST_ENTRIES
         from vla_compose.lower.names import class_name
 
         count = scope.value(self.count)
-        inside = [entry for member in members(scope.node.body) for entry in member.entries()]
+        registered = in_order(list(members(scope.node.body)), ())
+        inside = [entry for member in registered for entry in member.entries()]
+        if count * len(inside) > MOST_ENTRIES:
+            message = f"{count} layers of {len(inside)} parameters are more than {MOST_ENTRIES:,} parameters"
+            scope.fail("VC209", message, "count", help="use fewer layers")
         parameters = tuple((f"{at}.{name}", shape) for at in range(count) for name, shape in inside)
         made = class_name(f"{scope.prefix}.{self.name}")
         runtime = tuple(piece for member in members(scope.node.body) for piece in member.runtime)

@@ -6,7 +6,7 @@ import difflib
 import heapq
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from itertools import islice
 from typing import Any, TypeVar
@@ -183,16 +183,16 @@ class Faults:
         try:
             return model.model_validate(body)
         except ValidationError as error:
-            for fault in error.errors(include_url=False, include_input=False):
-                if _meant(fault, body):
-                    self._field(model, fault, body, path, what)
+            found = [f for f in error.errors(include_url=False, include_input=False) if _meant(f, body)]
+            for fault in _causes(found):
+                self._field(model, fault, body, path, what)
             return None
 
     def _field(self, model: type[BaseModel], fault: Any, body: Any, path: Path, what: str) -> None:
         inner: Path = tuple(fault["loc"])
         at = path + inner
         kind, context = fault["type"], fault.get("ctx", {})
-        name = safe(inner[-1]) if inner else ""
+        name = safe(next((part for part in reversed(inner) if isinstance(part, str)), inner[-1])) if inner else ""
         code = _CODES.get(kind, "VC103" if kind.endswith("_type") else "VC104")
         if kind == "extra_forbidden":
             owner = _owner(model, inner[:-1])
@@ -201,7 +201,11 @@ class Faults:
             help = f"write `{near}`" if near else f"leave it out; known here: {', '.join(sorted(known))}"
             self.add(code, f"unknown field `{name}` in {what}", at, key=True, help=help)
         elif kind == "missing":
-            self.add(code, f"{what} needs the field `{name}`", at[:-1], key=True, help=f"add `{name}: …`")
+            names = fault["names"]
+            *most, last = (f"`{safe(one)}`" for one in names)
+            listed = f"fields {', '.join(most)} and {last}" if most else f"field {last}"
+            help = "add " + ", ".join(f"`{safe(one)}: …`" for one in names)
+            self.add(code, f"{what} needs the {listed}", at[:-1], key=True, help=help)
         elif kind in _TYPES:
             self.add(code, f"`{name}` must be {_TYPES[kind]}", at, help=f"give `{name}` {_TYPES[kind]}")
         elif kind == "literal_error":
@@ -242,6 +246,38 @@ def _meant(fault: Any, body: dict[str, Any]) -> bool:
     fault["loc"] = (loc[0], *loc[2:])
     # pydantic calls a model with a validator of its own `function-after[_one_way(), CombineFields]`.
     return re.search(rf"\b{form}\b", str(loc[1])) is not None
+
+
+def _causes(found: list[Any]) -> Iterator[Any]:
+    """One error for each mistake.
+
+    A field that is missing because its name has a typo is left out, and so are all but the first wrong
+    entries of a list. Several missing fields of one place become one error.
+    """
+    gone: dict[Path, list[str]] = {}
+    for fault in found:
+        if fault["type"] == "missing":
+            gone.setdefault(tuple(fault["loc"][:-1]), []).append(str(fault["loc"][-1]))
+    for fault in found:
+        if fault["type"] == "extra_forbidden":
+            names = gone.get(tuple(fault["loc"][:-1]), [])
+            near = nearest(str(fault["loc"][-1]), names)
+            if near is not None:
+                names.remove(near)
+    lists: set[Path] = set()
+    for fault in found:
+        loc = tuple(fault["loc"])
+        at = next((at for at, part in enumerate(loc) if isinstance(part, int)), None)
+        if at is not None:
+            if loc[:at] in lists:
+                continue
+            lists.add(loc[:at])
+        if fault["type"] == "missing":
+            names = gone.pop(loc[:-1], [])
+            if not names:
+                continue
+            fault["names"] = names
+        yield fault
 
 
 _HELP = {

@@ -257,6 +257,11 @@ def _made(value: int | str) -> Dim:
 
 def product(dims: Iterable[Dim]) -> Dim:
     """The product of sizes; 1 for none."""
+    return _multiplied(tuple(dims))
+
+
+@lru_cache(maxsize=4096)
+def _multiplied(dims: tuple[Dim, ...]) -> Dim:
     total = Dim.of(1)
     for dim in dims:
         total = total * dim

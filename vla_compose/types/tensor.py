@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from vla_compose.types.dim import Dim, product
 from vla_compose.types.expression import ExpressionError, parse_expression
@@ -73,10 +74,7 @@ class Axis:
     @property
     def size(self) -> Dim:
         """How many entries (of one image, when packed)."""
-        total = Dim.of(0)
-        for segment in self.segments:
-            total = total + segment.size
-        return total
+        return _length(self.segments)
 
     @property
     def packed(self) -> bool:
@@ -111,6 +109,14 @@ class Axis:
 
     def __str__(self) -> str:
         return "+".join(str(segment) for segment in self.segments)
+
+
+@lru_cache(maxsize=4096)
+def _length(segments: tuple[Group, ...]) -> Dim:
+    total = Dim.of(0)
+    for segment in segments:
+        total = total + segment.size
+    return total
 
 
 @dataclass(frozen=True, slots=True)
