@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -163,7 +164,29 @@ def _document(name: str | os.PathLike[str], *, text: bool = False) -> Document:
     if text and isinstance(name, str) and ("\n" in name or not name.strip()):
         return read_text(name)
     path = find(name)
-    return read_file(path if path is not None else Path(name))
+    return read(name, path if path is not None else Path(name))
+
+
+def read(name: str | os.PathLike[str], path: str | os.PathLike[str]) -> Document:
+    """Read the file that a name stands for.
+
+    Raises:
+        SpecError: it cannot be read; for a name that no shipped spec has, with the nearest one.
+    """
+    try:
+        return read_file(path)
+    except SpecError as error:
+        raise SpecError([_with_hint(found, str(name)) for found in error.diagnostics]) from None
+
+
+def _with_hint(found: Diagnostic, name: str) -> Diagnostic:
+    if found.name != "missing-file":
+        return found
+    near = nearest(name, shipped())
+    if near:
+        return replace(found, help=f"write `{near}`, a shipped spec")
+    bare = not name.endswith((".yaml", ".yml")) and "/" not in name and os.sep not in name
+    return replace(found, help="run `vla-compose list` to see the shipped specs") if bare else found
 
 
 def _check_spec(spec: Spec) -> list[Diagnostic]:
@@ -174,15 +197,13 @@ def _check_spec(spec: Spec) -> list[Diagnostic]:
         return _in_file_order(error.diagnostics)
     for name, dims in spec.variants.items():
         try:
-            infer(spec, dims)
+            infer(spec, dims, variant=name)
         except SpecError as error:
             return [_in_variant(found, name) for found in _in_file_order(error.diagnostics)]
     return []
 
 
 def _in_variant(found: Diagnostic, variant: str) -> Diagnostic:
-    from dataclasses import replace
-
     return replace(found, message=f"in variant `{variant}`: {found.message}")
 
 

@@ -127,9 +127,8 @@ def references(seed: Seed) -> Iterator[Place]:
             continue
         listed = isinstance(path[-1], int) and path[-2] in ("concat", "add")
         named = path[-1] in REFERENCES and "sizes" not in (path[-1] if path[0] == "inputs" else "")
-        flag = path[-1] == "flag" and path[0] == "inputs"
         output = path[0] == "outputs" and len(path) == 2 and place.scalar in seed.body.get("chains", {})
-        if (listed or named or output) and not flag:
+        if (listed or named or output) and path[0] != "inputs":
             yield place
 
 
@@ -192,7 +191,9 @@ def twice(seed: Seed) -> Iterator[Mutant]:
         others = [p for p in named if seed.chain_of(p.path) == seed.chain_of(place.path) and p is not place]
         for other in others[at % 2 :: 2]:
             # Both stand for the name; the second is reported. `order` may have lost the old name.
-            right = seed.home(place.path) | seed.home(other.path) | seed.later(place.path)
+            right = seed.later(place.path)
+            for path in (place.path, other.path):
+                right |= set(seed.block(seed.step_around(path) or path))
             yield seed.put("a name used twice", place.node, str(other.scalar), right)
     for chain in seed.below("chains"):
         for new in [*seed.body["inputs"], *seed.body["chains"]]:

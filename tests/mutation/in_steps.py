@@ -103,8 +103,8 @@ def two(seed: Seed) -> Iterator[Mutant]:
     for step in seed.steps():
         place = seed.places[step]
         if place.scalar is None:
-            yield seed.with_entry("two primitives in one step", step, "linear: {name: other, out: 4}")
-            yield seed.with_entry("two primitives in one step", step, "when: vision == text")
+            for entry in ("linear: {name: other, out: 4}", "when: vision == text"):
+                yield seed.with_entry("two primitives in one step", step, entry, seed.home(step))
 
 
 @kind("a required field left out")
@@ -131,7 +131,9 @@ def left_out(seed: Seed) -> Iterator[Mutant]:
             yield seed.without("an optional field left out", place.path, moved(seed, step))
     for top in ("summary", "sources", "variants", "outputs"):
         if (top,) in seed.places:
-            yield seed.without("an optional field left out", (top,), seed.home((top,)))
+            yield seed.without(
+                "an optional field left out", (top,), seed.home((top,)) | seed.readers(*seed.body["inputs"])
+            )
     for path, place in seed.places.items():
         if path and path[-1] == "default":
             yield seed.without("an optional field left out", path)

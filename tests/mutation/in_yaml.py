@@ -1,4 +1,4 @@
-"""Faults of the YAML text: indentation, brackets, quotes, ambiguous scalars, features that a spec may not use."""
+"""Faults of the YAML text: indentation, brackets, quotes, ambiguous scalars, features of YAML left out."""
 
 from __future__ import annotations
 
@@ -77,6 +77,8 @@ def indentation(seed: Seed) -> Iterator[Mutant]:
         for path in seed.places:
             if path and seed.block(path).start <= line.start < seed.block(path).stop:
                 owners.add(seed.places[path].line)
+            if path and seed.places[path].line == line.start:
+                owners |= {seed.block(path).stop, seed.block(path).start + 2}
         last = max((p.line for p in seed.places.values() if p.line < line.start), default=1)
         yield seed.put_lines("indentation broken", "one more", line, f" {text}", owners | {last})
         if pad:

@@ -70,4 +70,5 @@ def some(each: int) -> list[Mutant]:
     return [m for name in KINDS for m in spread([m for m in mutants() if m.kind == name], each)]
 
 
-from tests.mutation import in_names, in_steps, in_types, in_values, in_yaml  # noqa: E402, F401 - they declare kinds
+# Each declares its kinds, in this order.
+from tests.mutation import in_names, in_steps, in_types, in_values, in_settings, in_yaml  # noqa: E402, F401, I001

@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import product
 from typing import Any
 
 import torch
@@ -20,7 +21,11 @@ from vla_compose.types.tensor import Axis, Group, TensorType
 
 FRAMES = re.compile("for every image, (.*) is 1 or even")
 MOST = 2_000_000
-"""Numbers that are really computed; larger modules and inputs go to the `meta` device, which has shapes only."""
+"""Numbers that are really computed; what is larger goes to the `meta` device, which has shapes only."""
+
+
+WIDE = 20_000
+"""Rows of one step that are really computed: attention compares each with each."""
 
 
 class NoSizes(Exception):
@@ -113,10 +118,13 @@ def sample(graph: Graph, *, default: bool = False) -> Sample:
         if match
     ]
     grids = {n for v in graph.spec.inputs.values() if isinstance(v, GridInput) for n in v.names}
+    for edge in graph.inputs.values():
+        if edge.type.axes[0].packed:  # rows that no grid counts
+            grids |= edge.type.axes[0].size.symbols() - graph.values.keys()
     symbols = {n for edge in graph.inputs.values() for n in edge.type.symbols()} - graph.values.keys()
     symbols |= {n for v in graph.spec.inputs.values() if isinstance(v, SizesInput) for n in v.names}
     units = _units(graph, contracts)
-    for scale in (1, 2, 3, 4, 6, 8, 16, 64, 1024, 2**17):
+    for scale, one in product((1, 2, 3, 4, 6, 8, 16, 64, 1024, 2**17), (True, False) if even else (False,)):
         names = sorted(symbols | grids)
         sizes = {name: units.get(name, 1) * scale * (2 + at % 3) for at, name in enumerate(names)}
         images = [
@@ -127,14 +135,19 @@ def sample(graph: Graph, *, default: bool = False) -> Sample:
             for image in (0, 1)
         ]
         for size in even:
-            images[0] |= dict.fromkeys(size.symbols(), 1)
-            images[1] |= {name: 2 * value for name, value in images[1].items() if name in size.symbols()}
+            for image in images:
+                image |= {name: 2 * value for name, value in image.items() if name in size.symbols()}
+            if one:
+                images[0] |= dict.fromkeys(size.symbols(), 1)
         if default:
             for value in graph.spec.inputs.values():
                 if isinstance(value, SizesInput) and value.default:
                     sizes |= dict(zip(value.names, value.default, strict=True))
         found = Sample(sizes, images)
         _pack(graph, found)
+        counts = [number(size, image) for size in even for image in found.images]
+        if not all(count == 1 or (count > 0 and count % 2 == 0) for count in counts):
+            continue
         if _positive(graph, found) and all(_holds(contract, found, grids) for contract in contracts):
             return found
     raise NoSizes(", ".join(str(contract) for contract in contracts))
@@ -188,8 +201,10 @@ def device_of(graph: Graph, found: Sample) -> str:
     widest = max(
         (node.after.width.substitute(graph.values).constant or 1 for node in nodes(graph)), default=1
     )
-    rows = max((_rows(node.before, graph, found) for node in nodes(graph)), default=1)
-    return "cpu" if total <= MOST and widest * rows <= 4 * MOST else "meta"
+    rows = max(
+        (_rows(t, graph, found) for node in nodes(graph) for t in (node.before, node.after)), default=1
+    )
+    return "cpu" if total <= MOST and rows <= WIDE and widest * rows <= 4 * MOST else "meta"
 
 
 def _rows(type_: TensorType, graph: Graph, found: Sample) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 import vla_compose
 from tests.parity.harness import randomise
@@ -33,7 +33,7 @@ def spec(x: str, steps: str, inputs: str = "") -> Spec:
 
 def graph(x: str, steps: str, inputs: str = "", **dims: int) -> Graph:
     """The same, checked."""
-    return vla_compose.compose(spec(x, steps, inputs), **dims)
+    return vla_compose.compose(spec(x, steps, inputs), variant=None, **dims)
 
 
 def after(x: str, steps: str, inputs: str = "") -> str:
@@ -46,13 +46,18 @@ def contracts(x: str, steps: str, inputs: str = "") -> list[str]:
     return [str(found) for checked in graph(x, steps, inputs).chains for found in checked.requirements]
 
 
-def built(x: str, steps: str, inputs: str = "") -> nn.Module:
+def built(x: str, steps: str, inputs: str = "") -> Any:
     """The module in float64, with weights that show; its state dict is what the graph says."""
     made = spec(x, steps, inputs)
     module = vla_compose.build(made)
     entries = [(name, tuple(value.shape)) for name, value in module.state_dict().items()]
     assert entries == vla_compose.compose(made).entries()
     return randomise(module).double().eval()
+
+
+def fresh(x: str, steps: str, inputs: str = "", **dims: int) -> Any:
+    """The module as it is made, with the values that it starts from."""
+    return vla_compose.build(spec(x, steps, inputs), variant=None, device=None, dtype=None, **dims)
 
 
 def draw(*shape: int, seed: int = 0) -> Tensor:

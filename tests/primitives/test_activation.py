@@ -4,8 +4,7 @@ import pytest
 import torch
 from transformers.activations import ACT2FN
 
-from tests.primitives.kit import after, built, close, draw, graph, refused, spec
-from vla_compose import build
+from tests.primitives.kit import after, built, close, draw, fresh, graph, refused
 
 NAIVE = {
     "gelu": lambda x: x * 0.5 * (1 + torch.erf(x / math.sqrt(2))),
@@ -37,7 +36,7 @@ def test_numbers(kind):
 @pytest.mark.parametrize("kind", NAIVE)
 def test_bits_of_transformers(kind, dtype):
     x = (draw(3, 5, 7) * 4).to(dtype)
-    assert torch.equal(build(spec("b n 7", f"- activation: {kind}"))(x), ACT2FN[IN_TRANSFORMERS[kind]](x))
+    assert torch.equal(fresh("b n 7", f"- activation: {kind}")(x), ACT2FN[IN_TRANSFORMERS[kind]](x))
 
 
 def test_type_and_state():

@@ -1,7 +1,7 @@
 import torch
 
-from tests.primitives.kit import after, built, close, draw, graph, refused, spec, text
-from vla_compose import build, check
+from tests.primitives.kit import after, built, close, draw, fresh, graph, refused, text
+from vla_compose import check
 
 
 def test_type():
@@ -26,14 +26,14 @@ def test_numbers():
 
 
 def test_initial_values():
-    fresh = build(spec("b n c", "- linear: {name: p, out: d, init: {constant: 0.5, bias: zeros}}"))
-    assert fresh.p.weight.eq(0.5).all()
-    assert fresh.p.bias.eq(0).all()
+    module = fresh("b n c", "- linear: {name: p, out: d, init: {constant: 0.5, bias: zeros}}")
+    assert module.p.weight.eq(0.5).all()
+    assert module.p.bias.eq(0).all()
     torch.manual_seed(0)
-    fresh = build(spec("b n c", "- linear: {name: p, out: 4000, init: {normal: c^-0.5}}"))
-    assert abs(fresh.p.weight.std().item() - 6**-0.5) < 0.01
-    fresh = build(spec("b n c", "- linear: {name: p, out: 4000, init: {trunc_normal: 3.0}}"))
-    assert fresh.p.weight.abs().max() <= 2
+    module = fresh("b n c", "- linear: {name: p, out: 4000, init: {normal: c^-0.5}}")
+    assert abs(module.p.weight.std().item() - 6**-0.5) < 0.01
+    module = fresh("b n c", "- linear: {name: p, out: 4000, init: {trunc_normal: 3.0}}")
+    assert module.p.weight.abs().max() <= 2
 
 
 def test_refused():

@@ -1,5 +1,4 @@
-from tests.primitives.kit import after, built, close, draw, graph, refused, spec
-from vla_compose import build
+from tests.primitives.kit import after, built, close, draw, fresh, graph, refused
 
 
 def test_type_and_state():
@@ -13,9 +12,9 @@ def test_numbers():
 
 
 def test_initial_values():
-    assert build(spec("b n c", "- matmul: {name: p, out: d}")).p.eq(0).all()
-    assert build(spec("b n c", "- matmul: {name: p, out: d, init: {constant: 2}}")).p.eq(2).all()
-    assert build(spec("b n c", "- matmul: {name: p, out: d, init: {normal: d^-0.5}}")).p.std() > 0.1
+    assert fresh("b n c", "- matmul: {name: p, out: d}").p.eq(0).all()
+    assert fresh("b n c", "- matmul: {name: p, out: d, init: {constant: 2}}").p.eq(2).all()
+    assert fresh("b n c", "- matmul: {name: p, out: d, init: {normal: d^-0.5}}").p.std() > 0.1
 
 
 def test_refused():

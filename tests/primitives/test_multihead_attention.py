@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from tests.primitives.kit import after, built, close, draw, graph, refused
+from tests.primitives.kit import after, built, close, draw, fresh, graph, refused
 from tests.primitives.test_attention import naive
 from tests.primitives.test_positions import table
 
@@ -64,11 +64,9 @@ def test_positions_of_another_grid():
 
 
 def test_table_is_fixed():
-    from tests.primitives.kit import spec
-    from vla_compose import build
 
     step = "- multihead_attention: {name: a, heads: 2, positions: {name: pos}}"
-    module = build(spec("b (s s) w8", QUERIES + step))
+    module = fresh("b (s s) w8", QUERIES + step)
     assert not module.pos.requires_grad
     torch.testing.assert_close(module.pos.double(), table(8, 2), rtol=1e-6, atol=1e-6)
 

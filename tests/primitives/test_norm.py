@@ -6,8 +6,7 @@ from transformers.models.llama.modeling_llama import LlamaRMSNorm
 from transformers.models.nemotron_h.modeling_nemotron_h import NemotronHRMSNorm
 
 from tests.parity.harness import randomise
-from tests.primitives.kit import after, built, close, draw, graph, refused, spec
-from vla_compose import build
+from tests.primitives.kit import after, built, close, draw, fresh, graph, refused
 
 ORIGINALS = {
     "layer": lambda: torch.nn.LayerNorm(7, eps=1e-3),
@@ -46,7 +45,7 @@ def test_numbers(kind, affine):
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize("kind", ORIGINALS)
 def test_bits_of_the_original(kind, dtype):
-    module = build(spec("b n 7", f"- norm: {{name: p, kind: {kind}, eps: 1e-3}}"))
+    module = fresh("b n 7", f"- norm: {{name: p, kind: {kind}, eps: 1e-3}}")
     original = ORIGINALS[kind]()
     assert all(
         torch.equal(value, original.state_dict()[name]) for name, value in module.p.state_dict().items()
@@ -59,10 +58,10 @@ def test_bits_of_the_original(kind, dtype):
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_bits_without_weight(dtype):
-    module = build(spec("b n 7", "- norm: {name: p, kind: rms_pow, eps: 1e-3, affine: false}"))
+    module = fresh("b n 7", "- norm: {name: p, kind: rms_pow, eps: 1e-3, affine: false}")
     x = draw(3, 5, 7).to(dtype) * 3
     assert torch.equal(module(x), Gemma3nRMSNorm(7, eps=1e-3, with_scale=False)(x))
-    module = build(spec("b n 7", "- norm: {name: p, kind: rms, eps: 1e-3, affine: false}"))
+    module = fresh("b n 7", "- norm: {name: p, kind: rms, eps: 1e-3, affine: false}")
     assert torch.equal(module(x), LlamaRMSNorm(7, eps=1e-3).to(dtype)(x))
 
 

@@ -1,7 +1,6 @@
 import torch
 
-from tests.primitives.kit import after, built, close, draw, graph, refused, spec
-from vla_compose import build
+from tests.primitives.kit import after, built, close, draw, fresh, graph, refused
 
 
 def test_type_and_state():
@@ -19,9 +18,9 @@ def test_numbers():
 
 def test_initial_values():
     torch.manual_seed(0)
-    module = build(spec("b n 600", "- queries: {name: p, count: 40}"))
+    module = fresh("b n 600", "- queries: {name: p, count: 40}")
     assert abs(module.p.std().item() - 0.02) < 0.001
-    assert build(spec("b n c", "- queries: {name: p, count: q, init: {constant: 1}}")).p.eq(1).all()
+    assert fresh("b n c", "- queries: {name: p, count: q, init: {constant: 1}}").p.eq(1).all()
 
 
 def test_refused():

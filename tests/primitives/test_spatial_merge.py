@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from tests.primitives.kit import after, built, close, contracts, draw, refused
+from tests.primitives.kit import after, built, close, contracts, draw, fresh, graph, refused
 
 SIZE = "size: {sizes: h w}"
 
@@ -85,12 +85,10 @@ def test_raster_numbers(order):
 
 def test_equal_dims_of_other_names_are_a_grid():
     """With `side` equal to `m`, the grid is one cell and gives the same."""
-    from tests.primitives.kit import graph, spec
-    from vla_compose import build
 
     step = "- spatial_merge: {size: m}"
     assert str(graph("b (side side) c", step, side=2).outputs[0][1].type) == "b (side//m side//m) (m m c)"
-    module = build(spec("b (side side) c", step), side=2).double()
+    module = fresh("b (side side) c", step, side=2).double()
     close(module(draw(3, 4, 6)), naive_block(draw(3, 4, 6), 2, "hwc"))
 
 
@@ -106,6 +104,15 @@ def test_contract_and_guard():
         module(draw(1, 20, 6), (4, 5))
     with pytest.raises(ValueError, match=r"^`x` must be `\(n 2 2\) 6`, but has the shape \[6, 6\]$"):
         built("(n m m) c", "- spatial_merge: {size: m}")(draw(6, 6))
+
+
+def test_contract_on_a_difference():
+    """The rows that a convolution leaves are `h - 1`, of which the remainder counts, not of the 1."""
+    steps = "- conv2d: {name: p, out: same, kernel: 2}\n- to_tokens\n- spatial_merge: {size: 3}"
+    module = built("b c h w", steps)
+    assert module(draw(1, 6, 4, 7)).shape == (1, 2, 54)
+    with pytest.raises(ValueError, match=r"^`h-1` must be a multiple of 3 \(spatial_merge\), but is 4$"):
+        module(draw(1, 6, 5, 7))
 
 
 def test_refused():

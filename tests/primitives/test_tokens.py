@@ -1,8 +1,7 @@
 import pytest
 import torch
 
-from tests.primitives.kit import after, built, close, draw, graph, refused, spec
-from vla_compose import build
+from tests.primitives.kit import after, built, close, draw, fresh, graph, refused
 
 
 def test_type():
@@ -37,14 +36,14 @@ def test_numbers():
 
 
 def test_dtype_follows_the_stream():
-    module = build(spec("b n c", "- tokens: {start: s}"))
+    module = fresh("b n c", "- tokens: {start: s}")
     assert module(draw(2, 3, 6).bfloat16()).dtype == torch.bfloat16
 
 
 @pytest.mark.parametrize("init", ["", ", init: {normal: 0.5}", ", init: {trunc_normal: c^-0.5}"])
 def test_initial_values(init):
     torch.manual_seed(0)
-    module = build(spec("b n c", f"- linear: {{name: p, out: 4096}}\n- tokens: {{start: s{init}}}"))
+    module = fresh("b n c", f"- linear: {{name: p, out: 4096}}\n- tokens: {{start: s{init}}}")
     std = {"": 4096**-0.5, ", init: {normal: 0.5}": 0.5}.get(init, 6**-0.5)
     assert abs(module.s.std().item() / std - 1) < 0.1
 

@@ -82,7 +82,8 @@ def test_reserved_names(name: str) -> None:
 def test_sizes() -> None:
     assert check_size(4) == 4
     assert check_size("2 * a") == Dim.of("a") * 2
-    for wrong in (True, 1.5, None, [], 2**53 + 1, "a +", ""):
+    wrongs: tuple[object, ...] = (True, 1.5, None, [], 2**53 + 1, "a +", "")
+    for wrong in wrongs:
         with pytest.raises(ValueError, match=r"."):
             check_size(wrong)
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from vla_compose.check.binding import bindable
 from vla_compose.check.clashes import clashes
 from vla_compose.check.graph import CheckedChain, Edge, Graph, count, members
+from vla_compose.check.images import all_images, one_image
 from vla_compose.check.join import Choices, combine
 from vla_compose.check.outputs import check_output
 from vla_compose.check.scope import MOST_ENTRIES, MOST_PARAMETERS, Scope, StepFault
@@ -23,7 +24,11 @@ _DIM_MAX = 2**31
 
 
 def infer(
-    spec: Spec, overrides: Mapping[str, int | Dim] | None = None, faults: Faults | None = None
+    spec: Spec,
+    overrides: Mapping[str, int | Dim] | None = None,
+    faults: Faults | None = None,
+    *,
+    variant: str | None = None,
 ) -> Graph:
     """The checked graph of a spec.
 
@@ -31,12 +36,13 @@ def infer(
         spec: a spec whose fields are valid.
         overrides: dims that replace those of the spec.
         faults: where to report; a new list by default.
+        variant: the variant whose dims `overrides` are, to report what is wrong with them there.
 
     Raises:
         SpecError: with every mistake found.
     """
     faults = faults if faults is not None else Faults(spec.document)
-    values = _values(spec, overrides or {}, faults)
+    values = _values(spec, overrides or {}, faults, variant)
     if faults.found:
         raise SpecError(faults.found)
     inputs = _inputs(spec, values, faults)
@@ -113,8 +119,14 @@ def _joined(
     return Edge(joined)
 
 
-def _values(spec: Spec, overrides: Mapping[str, int | Dim], faults: Faults) -> dict[str, int]:
+def _values(
+    spec: Spec, overrides: Mapping[str, int | Dim], faults: Faults, variant: str | None
+) -> dict[str, int]:
     """Every dim as an integer: what was given, then what follows from it."""
+
+    def place(name: str) -> Path:
+        return ("dims", name) if variant is None or name not in overrides else ("variants", variant, name)
+
     given = {**spec.dims, **{name: Dim.of(value) for name, value in overrides.items() if name in spec.dims}}
     values: dict[str, int] = {}
     waiting = dict(given)
@@ -127,12 +139,12 @@ def _values(spec: Spec, overrides: Mapping[str, int | Dim], faults: Faults) -> d
                 value = waiting.pop(name).substitute(values).constant
             except DimError as error:
                 faults.add(
-                    "VC204", f"dim `{name}` has no value: {error}", ("dims", name), help=f"change `{name}`"
+                    "VC204", f"dim `{name}` has no value: {error}", place(name), help=f"change `{name}`"
                 )
                 return values
             if value is None or not 1 <= value <= _DIM_MAX:
                 message = f"dim `{name}` is {value}, but must be between 1 and 2^31"
-                faults.add("VC204", message, ("dims", name), help=f"give `{name}` a positive number")
+                faults.add("VC204", message, place(name), help=f"give `{name}` a positive number")
                 return values
             values[name] = value
     for name, dim in waiting.items():
@@ -140,13 +152,13 @@ def _values(spec: Spec, overrides: Mapping[str, int | Dim], faults: Faults) -> d
         if unknown:
             near = nearest(unknown[0], [n for n in given if n != name])
             help = f"write `{near}`" if near else f"add `{unknown[0]}` to `dims`"
-            faults.add("VC305", f"`{unknown[0]}` is no dim", ("dims", name), help=help)
+            faults.add("VC305", f"`{unknown[0]}` is no dim", place(name), help=help)
     if waiting and not faults.found:
         names = ", ".join(f"`{name}`" for name in waiting)
         faults.add(
             "VC304",
             f"the dims {names} depend on each other",
-            ("dims", next(iter(waiting))),
+            place(next(iter(waiting))),
             help="give one a number",
         )
     return values
@@ -165,9 +177,9 @@ def _inputs(spec: Spec, values: Mapping[str, int], faults: Faults) -> dict[str, 
                 each = value.each.substitute(values).constant
                 if each is None or not 1 <= each <= 10_000:
                     message = f"`each: {value.each}` is not a number of tensors between 1 and 10000"
-                    faults.add(
-                        "VC204", message, ("inputs", name, "each"), help="name a dim: `each: deepstack`"
-                    )
+                    help = "name a dim: `each: deepstack`"
+                    faults.add("VC204", message, ("inputs", name, "each"), help=help)
+                    continue
         except DimError as error:
             faults.add(
                 "VC204", f"input `{name}` has no type: {error}", ("inputs", name), help="change the pattern"
@@ -177,6 +189,7 @@ def _inputs(spec: Spec, values: Mapping[str, int], faults: Faults) -> dict[str, 
             faults.add(
                 "VC204", f"input `{name}` has a size below 1", ("inputs", name), help="change the pattern"
             )
+            continue
         starts = any(name in names(chain.source) for chain in spec.chains.values())
         if starts and type_.width.substitute(values).constant is None:
             near = nearest(str(type_.axes[type_.channel]), spec.dims)
@@ -230,7 +243,8 @@ def _chain(
         return None
     if each is not None and not chain.each:
         message = f"{label} is a list of {each} tensors, but chain `{chain.name or 'steps'}` takes one"
-        faults.add("VC205", message, chain.path, key=True, help="add `each: true` to the chain")
+        place = chain.path or (("from",) if ("from",) in spec.document.values else ("steps",))
+        faults.add("VC205", message, place, key=True, help="add `each: true` to the chain")
         return None
     nodes: list[Node] = []
     try:
@@ -273,35 +287,6 @@ def _chain(
         tuple(scope.requirements),
         tuple(unused),
     )
-
-
-def one_image(x: TensorType, scope: Scope, chain: Chain) -> TensorType:
-    """What a chain that runs for each image is given: the rows of one image, whose sizes are numbers."""
-    group = None if x.is_map or len(x.axes) != 2 else x.tokens.group
-    grid = scope.spec.inputs[chain.per_image or ""]
-    symbols = (
-        {name for factor in group.factors for name in factor.substitute(scope.values).symbols()}
-        if group
-        else set()
-    )
-    names_ = grid.names if isinstance(grid, GridInput) else []
-    if group is None or not group.packed or not symbols <= set(names_):
-        message = f"`per_image` needs packed rows that `{chain.per_image}` counts, but gets `{x}`"
-        columns = " ".join(names_)
-        scope.fail("VC202", message, "per_image", help=f"type the input as `packed({columns}) {x.axes[-1]}`")
-    scope.bound |= set(names_)
-    scope.loops(chain.per_image or "")
-    return x.with_tokens(Axis((replace(group, packed=False),)))
-
-
-def all_images(x: TensorType, scope: Scope) -> TensorType:
-    """What comes back: the rows of all images after one another."""
-    if x.is_map or len(x.axes) != 2:
-        message = f"`per_image` joins rows `n c`, but one image gives `{x}`"
-        scope.fail("VC205", message, "per_image", help="end the chain with tokens `n c`")
-    group = x.tokens.group
-    factors = group.factors if group is not None else (x.tokens.size,)
-    return x.with_tokens(Axis((Group(factors, packed=True),)))
 
 
 def _order(chain: Chain, scope: Scope, registered: list[Member], faults: Faults) -> None:

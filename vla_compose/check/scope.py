@@ -9,7 +9,7 @@ from vla_compose.check.graph import Edge, Requirement
 from vla_compose.primitives.base import Member, Node, Path, Step
 from vla_compose.primitives.fields import SAME, Condition
 from vla_compose.spec.faults import Faults, nearest
-from vla_compose.spec.inputs import GridInput
+from vla_compose.spec.inputs import GridInput, TensorInput
 from vla_compose.spec.model import Spec
 from vla_compose.types.dim import Dim, DimError
 from vla_compose.types.tensor import TensorType
@@ -190,6 +190,8 @@ class Scope:
     def side(self, name: str, *at: str | int) -> Edge:
         """A tensor that a step reads beside the stream, such as a mask."""
         edge = self.edges.get(name)
+        if edge is None and self.faults.found and isinstance(self.spec.inputs.get(name), TensorInput):
+            raise StepFault  # its own mistake was reported
         if edge is None:
             near = nearest(name, self.edges)
             help = f"write `{near}`" if near else f"add `{name}` to `inputs`"

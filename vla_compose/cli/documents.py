@@ -5,22 +5,20 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from typing import Annotated
 
 import typer
 
-from vla_compose.api import overrides
-from vla_compose.catalog import find, shipped
+from vla_compose.api import overrides, read
+from vla_compose.catalog import find
 from vla_compose.check.graph import Graph
 from vla_compose.check.infer import infer
 from vla_compose.diagnostics import BuildError, Diagnostic, SpecError
 from vla_compose.report import Sources
 from vla_compose.report.paths import STDIN
-from vla_compose.spec.faults import nearest
 from vla_compose.spec.limits import DEFAULT_LIMITS
 from vla_compose.spec.parse import load_spec
-from vla_compose.spec.reader import Document, read_file, read_text
+from vla_compose.spec.reader import Document, read_text
 
 SpecArgument = Annotated[
     str, typer.Argument(metavar="SPEC", help="The name of a shipped spec, or a YAML file.")
@@ -53,10 +51,7 @@ def document(name: str) -> Document:
     """
     if name == "-":
         return read_text(piped(), file=STDIN)
-    try:
-        return read_file(located(name))
-    except SpecError as error:
-        raise SpecError([_with_hint(found, name) for found in error.diagnostics]) from None
+    return read(name, located(name))
 
 
 def piped() -> bytes:
@@ -118,11 +113,6 @@ def shortest(path: str) -> str:
 
 def _decoded(data: bytes) -> str:
     return data.decode("utf-8", "replace").removeprefix("\ufeff")
-
-
-def _with_hint(found: Diagnostic, name: str) -> Diagnostic:
-    near = nearest(name, shipped()) if found.name == "missing-file" else None
-    return replace(found, help=f"write `{near}`, a shipped spec") if near else found
 
 
 def _dim(text: str) -> tuple[str, int]:

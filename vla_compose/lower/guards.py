@@ -153,8 +153,14 @@ def quoted(text: str) -> str:
 
 
 def _wrap(source: str) -> str:
-    whole = source.startswith(("int(", "(")) and source.endswith(")")
-    return f"({source})" if " " in source and not whole else source
+    if re.fullmatch(r"[\w.\[\]]+", source):
+        return source
+    inner = source.removeprefix("int")
+    depth = [0]
+    for character in inner:
+        depth.append(depth[-1] + (character == "(") - (character == ")"))
+    whole = inner.startswith("(") and 0 not in depth[1:-1]
+    return source if whole else f"({source})"
 
 
 def _repeats(type_: TensorType) -> bool:

@@ -52,7 +52,9 @@ def parse_chains(
             if parsed.inline and (parsed.each or parsed.per_image):
                 message = f"chain `{name}` cannot be inline: it is called more than once"
                 faults.add("VC104", message, (*path, "inline"), help="leave out `inline`")
-            if parsed.per_image is not None and not isinstance(inputs.get(parsed.per_image), GridInput):
+            grid = inputs.get(parsed.per_image or "")
+            wrong = grid is None and parsed.per_image in declared(body, "inputs")
+            if inputs and parsed.per_image is not None and not isinstance(grid, GridInput) and not wrong:
                 near = nearest(parsed.per_image, [n for n, v in inputs.items() if isinstance(v, GridInput)])
                 help = f"write `{near}`" if near else "add the input `grid_thw: {grid: t h w}`"
                 message = f"there is no grid input `{safe(parsed.per_image)}`"
@@ -94,7 +96,8 @@ def parse_chains(
         )
     _variables(found, inputs, faults)
     for chain in found.values():
-        known_origin(chain.source, (*chain.path, "from"), [*inputs, *found], inputs, faults, own=chain.name)
+        known = [*declared(body, "inputs"), *declared(body, "chains")]
+        known_origin(chain.source, (*chain.path, "from"), known, inputs, faults, own=chain.name)
     return _acyclic(found, faults)
 
 
@@ -125,6 +128,8 @@ def _place(name: str, value: Any, chains: Mapping[str, Any], path: Path, faults:
             key=True,
             help=f"write `{name.replace('.', '_')}`, or add the chain `{above}`",
         )
+        if above not in chains:
+            faults.missing.add(above)
 
 
 def _variables(chains: Mapping[str, Chain], inputs: Mapping[str, Input], faults: Faults) -> None:
@@ -138,6 +143,12 @@ def _variables(chains: Mapping[str, Chain], inputs: Mapping[str, Input], faults:
         taken[variable] = name
 
 
+def declared(body: Mapping[str, Any], field: str) -> list[str]:
+    """The names of inputs or chains, those with a mistake of their own too."""
+    names_ = body.get(field)
+    return list(names_) if isinstance(names_, dict) else []
+
+
 def known_origin(
     origin: Origin,
     path: Path,
@@ -147,18 +158,23 @@ def known_origin(
     own: str | None = None,
 ) -> None:
     """Every name that a chain or an output starts from exists."""
+    if not inputs:
+        return  # there are no right inputs, which was reported
     for name in names(origin):
-        if name and name not in known:
+        if (name or not isinstance(origin, str)) and name not in known:
             others = [n for n in known if n and n != own]
             near = nearest(name, others)
             help = f"write `{near}`" if near else f"write one of: {', '.join(others)}"
-            faults.add("VC303", f"there is no input or chain `{safe(name)}`", path, help=help)
+            if name not in faults.missing:
+                faults.add("VC303", f"there is no input or chain `{safe(name)}`", path, help=help)
         elif known.count(name) == 1 and name in inputs and not isinstance(inputs[name], TensorInput):
             faults.add("VC303", f"`{name}` is no tensor", path, help="start from a tensor input or a chain")
         elif known.count(name) == 1 and name in inputs and getattr(inputs[name], "optional", False):
             message = f"`{name}` is optional, so nothing can start from it"
             faults.add("VC205", message, path, help="leave out `optional`, or start from another input")
     if isinstance(origin, Choice) and not isinstance(inputs.get(origin.flag), FlagInput):
+        if origin.flag not in inputs and ("inputs", origin.flag) in faults.document.keys:
+            return  # its own mistake was reported
         flags = [n for n, value in inputs.items() if isinstance(value, FlagInput)]
         near = nearest(origin.flag, flags)
         help = f"write `flag: {near}`" if near else f"add `{safe(origin.flag)}: {{flag: false}}` to `inputs`"

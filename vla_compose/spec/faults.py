@@ -7,6 +7,7 @@ import heapq
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from functools import lru_cache
 from itertools import islice
 from typing import Any, TypeVar
@@ -102,12 +103,18 @@ def slip(word: str, name: str) -> bool:
     return row[-1] <= most
 
 
+_ONCE = ("VC2", "VC303", "VC305")
+"""What is said of several places in the same words has one cause, and is reported once."""
+
+
 class Faults:
     """The diagnostics of one document, in the order found."""
 
     def __init__(self, document: Document) -> None:
         self.document = document
         self.found: list[Diagnostic] = []
+        self.missing: set[str] = set()
+        """Names of chains that something needs, which was reported."""
         self._lines: list[str] | None = None
         self._words: Counter[str] = Counter()
 
@@ -128,6 +135,9 @@ class Faults:
         A `help` of the form "write `NAME`" for a word that is a slip of NAME becomes an edit.
         """
         place = self.document.key_span if key else self.document.value_span
+        edit = self._edit(code, place(path), path, help or "")
+        if edit is None and code.startswith(_ONCE) and self._again(code, message, place(path)):
+            return
         self.found.append(
             Diagnostic(
                 code=code,
@@ -139,9 +149,19 @@ class Faults:
                 help=help,
                 found=found,
                 expected=expected,
-                edit=self._edit(code, place(path), path, help or ""),
+                edit=edit,
             )
         )
+
+    def _again(self, code: str, message: str, span: Span) -> bool:
+        """Whether the same was said of another place, which then gets a label."""
+        for at, known in enumerate(self.found):
+            if (known.code, known.message, known.edit) == (code, message, None):
+                again = Label(span, "and here")
+                if known.span != span and again not in known.labels:
+                    self.found[at] = replace(known, labels=(*known.labels, again))
+                return True
+        return False
 
     def _edit(self, code: str, span: Span, path: Path, help: str) -> Edit | None:
         """What `help` says to write, where exactly one word of the place is a slip of it.
@@ -192,7 +212,11 @@ class Faults:
         inner: Path = tuple(fault["loc"])
         at = path + inner
         kind, context = fault["type"], fault.get("ctx", {})
-        name = safe(next((part for part in reversed(inner) if isinstance(part, str)), inner[-1])) if inner else ""
+        name = (
+            safe(next((part for part in reversed(inner) if isinstance(part, str)), inner[-1]))
+            if inner
+            else ""
+        )
         code = _CODES.get(kind, "VC103" if kind.endswith("_type") else "VC104")
         if kind == "extra_forbidden":
             owner = _owner(model, inner[:-1])

@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import Field, StrictBool, StrictStr
 
 from vla_compose.primitives.fields import Model, Size
+from vla_compose.spec.faults import nearest
 
 
 class TensorInput(Model):
@@ -55,9 +56,19 @@ Input = TensorInput | SizesInput | GridInput | FlagInput
 
 
 def input_kind(fields: object) -> type[TensorInput] | type[SizesInput] | type[GridInput] | type[FlagInput]:
-    """The kind of input that a mapping of fields declares."""
+    """The kind of input that a mapping of fields declares, with a typo perhaps."""
+    kinds: dict[str, type[SizesInput] | type[GridInput] | type[FlagInput]] = {
+        "sizes": SizesInput,
+        "grid": GridInput,
+        "flag": FlagInput,
+    }
     if isinstance(fields, dict):
-        for field, kind in (("sizes", SizesInput), ("grid", GridInput), ("flag", FlagInput)):
+        for field, kind in kinds.items():
             if field in fields:
                 return kind
+        if "type" not in fields:
+            for word in fields:
+                near = nearest(str(word), ("type", *kinds))
+                if near is not None and near != "type":
+                    return kinds[near]
     return TensorInput

@@ -8,7 +8,7 @@ from typing import Any
 from vla_compose.diagnostics import SpecError
 from vla_compose.primitives.base import Path
 from vla_compose.primitives.fields import SAME
-from vla_compose.spec.chains import known_origin, origin_of, parse_chains
+from vla_compose.spec.chains import declared, known_origin, origin_of, parse_chains
 from vla_compose.spec.faults import Faults, nearest, safe
 from vla_compose.spec.inputs import FlagInput, GridInput, Input, SizesInput, TensorInput, input_kind
 from vla_compose.spec.model import (
@@ -118,26 +118,29 @@ def _outputs(
     if not raw:
         used = {name for chain in chains.values() for name in names(chain.source)}
         last = [name for name in chains if name not in used]
-        return tuple(Output("tokens" if len(last) == 1 else name, name, None, ("outputs",)) for name in last)
+        return tuple(
+            Output("tokens" if len(last) == 1 else name, name, None, _end(body, chains[name]))
+            for name in last
+        )
+    known = declared(body, "chains")
     found: list[Output] = []
     for name, value in raw.items():
         path: Path = ("outputs", name)
         if not good_name(name, path, faults):
             continue
         if isinstance(value, str):
-            value = {"from": value} if value in chains else {"type": value}
+            value = {"from": value} if value in known else {"type": value}
         parsed = faults.model(OutputFields, value, path, what=f"output `{name}`")
         if parsed is None:
             continue
         source: Origin = ROOT if parsed.from_ is None else origin_of(parsed.from_, inputs, path, faults)
-        if source == ROOT and ROOT not in chains and chains:
-            known = ", ".join(chains)
+        if source == ROOT and ROOT not in chains and chains and "steps" not in body:
             message = f"output `{name}` does not name a chain"
-            faults.add("VC303", message, path, help=f"name one of the chains: {known}")
+            faults.add("VC303", message, path, help=f"name one of the chains: {', '.join(chains)}")
             continue
         before = len(faults.found)
         if chains:
-            known_origin(source, path, list(chains), inputs, faults)
+            known_origin(source, path, known, inputs, faults)
         if len(faults.found) > before:
             continue
         type_ = pattern(parsed.type, compile_time, path, faults) if parsed.type is not None else None
@@ -155,9 +158,12 @@ def _variants(fields: SpecFields, faults: Faults) -> None:
                 faults.add("VC305", message, ("variants", variant, name), key=True, help=help)
 
 
-def _names(
-    dims: Set[str], inputs: Mapping[str, Input], chains: Mapping[str, Chain], faults: Faults
-) -> None:
+def _end(body: Mapping[str, Any], chain: Chain) -> Path:
+    """Where an output that is not stated comes from."""
+    return ("outputs",) if "outputs" in body else (*chain.path, "steps", len(chain.steps) - 1)
+
+
+def _names(dims: Set[str], inputs: Mapping[str, Input], chains: Mapping[str, Chain], faults: Faults) -> None:
     for name in sorted(dims):
         if name == SAME:
             message = "`same` stands for the channels that arrive, so it cannot be a dim"
@@ -180,10 +186,11 @@ def _input_names(
     given: dict[str, str] = {}
     for name, value in inputs.items():
         path: Path = ("inputs", name)
+        before = len(faults.found)
         has_default = (
             value.optional if isinstance(value, TensorInput) else getattr(value, "default", None) is not None
         ) or isinstance(value, FlagInput)
-        if optional and not has_default:
+        if optional and not has_default and not faults.found:
             message = f"`{name}` must be given, but comes after `{optional}`, which need not be"
             faults.add("VC104", message, path, key=True, help=f"put `{name}` before `{optional}`")
         optional = optional or (name if has_default else None)
@@ -205,14 +212,17 @@ def _input_names(
                 if symbol in given:
                     message = f"`{safe(symbol)}` is given by `{given[symbol]}` already"
                     faults.add("VC301", message, (*path, field), help="give each size once")
+                    break
                 given[symbol] = name
                 if not good_symbol(symbol, {*dims, *variables}):
                     message = f"`{safe(symbol)}` cannot be bound at run time"
                     help = f"name sizes that are no dims and no inputs: `{field}: h w`"
                     faults.add("VC107", message, (*path, field), help=help)
+                    break
         if (
             isinstance(value, SizesInput)
             and value.default is not None
+            and len(faults.found) == before
             and len(value.default) != len(value.names)
         ):
             message = f"`default` has {len(value.default)} values for {len(value.names)} sizes"
