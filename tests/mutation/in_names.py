@@ -260,7 +260,7 @@ def order(seed: Seed) -> Iterator[Mutant]:
 @kind("`unused` changed", LATER)
 def unused(seed: Seed) -> Iterator[Mutant]:
     entry = "unused: {spare: text}\n"
-    for path, place in seed.places.items():
+    for path in seed.places:
         if path and path[-1] == "unused":
             yield seed.without("`unused` changed", path)
             for parameter in seed.below(*path):

@@ -3,35 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 from tests.mutation.kinds import LATER, USE, kind
 from tests.mutation.seeds import At, Mutant, Seed
 
-REQUIRED = (
-    "name",
-    "names",
-    "out",
-    "hidden",
-    "size",
-    "kernel",
-    "count",
-    "heads",
-    "activation",
-    "newline",
-    "sizes",
-    "tile",
-    "grids",
-    "index",
-    "steps",
-)
+REQUIRED = """name names out hidden size kernel count heads activation newline sizes tile grids index
+    steps""".split()
+OPTIONAL = """eps kind bias init stride padding keys mask kv_heads head_dim when context_norm positions channels
+    affine batch in first start end row_end""".split()
 EXTRA = ("extra: 1", "nmae: x", "dropout: 0.1", "inn: 3")
 OTHERS = (
-    "to_map", "to_tokens", "flatten", "activation: relu", "norm: {name: other}", "drop: {first: 1}", "spatial_merge: {size: 2}",
-    "linear: {name: other, out: 5}", "conv2d: {name: other, out: 5, kernel: 2}", "tokens: {start: other}", "tokens: {row_end: other}",
-    "queries: {name: other, count: 4}", "attention: {name: other, heads: 2}", "positions: {name: other}", "temporal_merge",
-    "multihead_attention: {name: other, heads: 2}", "residual: [{norm: {name: other}}]", "attention: {name: other, heads: 2, keys: self}",
-    "matmul: {name: other, out: same}", "repeat: {name: other, count: 2, steps: [{norm: {name: n}}]}", "unwindow: {index: x}",
-)  # fmt: skip
+    "to_map",
+    "to_tokens",
+    "flatten",
+    "activation: relu",
+    "norm: {name: other}",
+    "drop: {first: 1}",
+    "spatial_merge: {size: 2}",
+    "linear: {name: other, out: 5}",
+    "conv2d: {name: other, out: 5, kernel: 2}",
+    "tokens: {start: other}",
+    "tokens: {row_end: other}",
+    "queries: {name: other, count: 4}",
+    "attention: {name: other, heads: 2}",
+    "positions: {name: other}",
+    "temporal_merge",
+    "multihead_attention: {name: other, heads: 2}",
+    "residual: [{norm: {name: other}}]",
+    "attention: {name: other, heads: 2, keys: self}",
+    "matmul: {name: other, out: same}",
+    "repeat: {name: other, count: 2, steps: [{norm: {name: n}}]}",
+    "unwindow: {index: x}",
+)
 
 
 def moved(seed: Seed, step: At) -> set[int]:
@@ -43,7 +47,7 @@ def moved(seed: Seed, step: At) -> set[int]:
 def swapped(seed: Seed) -> Iterator[Mutant]:
     for path in seed.lists():
         found = seed.below(*path)
-        for one, other in zip(found, found[1:], strict=False):
+        for one, other in pairwise(found):
             first, last = seed.block(one.path), seed.block(other.path)
             lines = range(first.start, last.stop)
             between = seed.lines(range(first.stop, last.start))
@@ -124,8 +128,7 @@ def required(seed: Seed) -> Iterator[Mutant]:
 
 @kind("an optional field left out", LATER)
 def left_out(seed: Seed) -> Iterator[Mutant]:
-    for place in seed.fields("eps", "kind", "bias", "init", "stride", "padding", "keys", "mask", "kv_heads", "head_dim", "when",
-                             "context_norm", "positions", "channels", "affine", "batch", "in", "first", "start", "end", "row_end"):  # fmt: skip
+    for place in seed.fields(*OPTIONAL):
         step = seed.step_around(place.path) or ()
         if len(place.path) == len(step) + 2:
             yield seed.without("an optional field left out", place.path, moved(seed, step))
@@ -134,7 +137,7 @@ def left_out(seed: Seed) -> Iterator[Mutant]:
             yield seed.without(
                 "an optional field left out", (top,), seed.home((top,)) | seed.readers(*seed.body["inputs"])
             )
-    for path, place in seed.places.items():
+    for path in seed.places:
         if path and path[-1] == "default":
             yield seed.without("an optional field left out", path)
         elif path and path[-1] == "from" and not seed.places[path[:-1]].flow:

@@ -12,13 +12,14 @@ from tests.mutation.seeds import Mutant, Place, Seed
 def patterns(seed: Seed, top: str) -> Iterator[Place]:
     """Every pattern of inputs or outputs."""
     for path, place in seed.places.items():
+        chain = place.scalar in seed.body.get("chains", {})
         if (
             path[:1] == (top,)
             and place.scalar is not None
-            and place.scalar not in seed.body.get("chains", {})
+            and not chain
+            and (len(path) == 2 or path[-1] == "type")
         ):
-            if len(path) == 2 or path[-1] == "type":
-                yield place
+            yield place
 
 
 def orders(pattern: str) -> Iterator[str]:

@@ -244,6 +244,17 @@ def bare(seed: Seed) -> Iterator[Mutant]:
                 )
 
 
+FLAGS = {
+    "linear": "bias: false",
+    "mlp": "bias: false",
+    "gated_mlp": "bias: true",
+    "conv2d": "bias: false",
+    "norm": "affine: false",
+    "queries": "batch: false",
+    "attention": "bias: true",
+}
+
+
 @kind("a flag flipped", LATER)
 def flipped(seed: Seed) -> Iterator[Mutant]:
     for path, place in seed.places.items():
@@ -253,7 +264,6 @@ def flipped(seed: Seed) -> Iterator[Mutant]:
                 "a flag flipped", place.node, new, seed.later(path) if seed.step_around(path) else ()
             )
     for step in seed.steps():
-        entry = {"linear": "bias: false", "mlp": "bias: false", "gated_mlp": "bias: true", "conv2d": "bias: false",
-                 "norm": "affine: false", "queries": "batch: false", "attention": "bias: true"}.get(seed.kind_of(step))  # fmt: skip
+        entry = FLAGS.get(seed.kind_of(step))
         if entry and (*step, seed.kind_of(step), entry.split(":")[0]) not in seed.places:
             yield seed.with_entry("a flag flipped", (*step, seed.kind_of(step)), entry, seed.later(step))

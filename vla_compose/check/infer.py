@@ -10,15 +10,14 @@ from vla_compose.check.clashes import clashes
 from vla_compose.check.graph import CheckedChain, Edge, Graph, count, members
 from vla_compose.check.images import all_images, one_image
 from vla_compose.check.join import Choices, combine
-from vla_compose.check.outputs import check_output
+from vla_compose.check.outputs import check_output, check_used
 from vla_compose.check.scope import MOST_ENTRIES, MOST_PARAMETERS, Scope, StepFault
 from vla_compose.diagnostics import SpecError
 from vla_compose.primitives.base import Member, Node, Path
 from vla_compose.spec.faults import Faults, nearest
-from vla_compose.spec.inputs import GridInput, TensorInput
+from vla_compose.spec.inputs import TensorInput
 from vla_compose.spec.model import Chain, Combine, Origin, Output, Spec, names
 from vla_compose.types.dim import Dim, DimError
-from vla_compose.types.tensor import Axis, Group, TensorType
 
 _DIM_MAX = 2**31
 
@@ -68,6 +67,7 @@ def infer(
     if not faults.found:
         _limits(graph, faults)
         clashes(graph, faults)
+        check_used(spec, faults)
     if faults.found:
         raise SpecError(faults.found)
     return graph

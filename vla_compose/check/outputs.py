@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from vla_compose.check.graph import Edge
+from vla_compose.primitives.base import Step
 from vla_compose.spec.faults import Faults
 from vla_compose.spec.model import Output
 from vla_compose.types.dim import DimError
@@ -53,3 +54,11 @@ def _difference(stated: TensorType, inferred: TensorType) -> str:
 def _structured(axis: Axis) -> bool:
     """Whether a pattern says more about an axis than how long it is."""
     return any(len(segment.factors) > 1 or segment.packed or segment.window for segment in axis.segments)
+
+
+def _read(steps: Iterable[Step]) -> Iterator[str]:
+    """What steps read beside the stream."""
+    for step in steps:
+        yield from (str(given) for field in ("mask", "index") if (given := getattr(step.body, field, None)))
+        for field in step.body.nested:
+            yield from _read(getattr(step.body, field))

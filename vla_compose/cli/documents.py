@@ -13,7 +13,7 @@ from vla_compose.api import overrides, read
 from vla_compose.catalog import find
 from vla_compose.check.graph import Graph
 from vla_compose.check.infer import infer
-from vla_compose.diagnostics import BuildError, Diagnostic, SpecError
+from vla_compose.diagnostics import BuildError, Diagnostic
 from vla_compose.report import Sources
 from vla_compose.report.paths import STDIN
 from vla_compose.spec.limits import DEFAULT_LIMITS

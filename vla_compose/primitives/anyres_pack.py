@@ -8,7 +8,7 @@ from pydantic import Field
 
 from vla_compose.primitives.base import Member, Node, Primitive
 from vla_compose.primitives.fields import Init, Name, Size
-from vla_compose.primitives.linear import std_value
+from vla_compose.primitives.linear import init_lines
 from vla_compose.types.dim import Dim
 from vla_compose.types.tensor import Axis, TensorType
 
@@ -60,10 +60,8 @@ class AnyresPack(Primitive):
 
     def members(self, x: TensorType, y: TensorType, scope: Scope) -> list[Member]:
         width = scope.value(x.width)
-        std = (
-            std_value(self.init.normal, scope) if self.init is not None and self.init.normal else width**-0.5
-        )
-        init = (f"nn.init.normal_({{self}}, std={std!r})",)
+        default = (f"nn.init.normal_({{self}}, std={width**-0.5!r})",)
+        init = init_lines(self.init, False, scope, "") or default
         return [Member(self.newline, f"nn.Parameter(torch.empty({width}))", (("", (width,)),), init)]
 
     def lower(self, node: Node, code: Code) -> None:

@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from vla_compose.primitives.base import Member, Node, Primitive
 from vla_compose.primitives.fields import Init, Name, fault
-from vla_compose.primitives.linear import std_value
+from vla_compose.primitives.linear import init_lines
 from vla_compose.types.dim import Dim
 from vla_compose.types.tensor import Axis, Group, TensorType
 
@@ -59,13 +59,8 @@ class Tokens(Primitive):
 
     def members(self, x: TensorType, y: TensorType, scope: Scope) -> list[Member]:
         width = scope.value(x.width)
-        std = width**-0.5
-        function = "normal_"
-        if self.init is not None and self.init.normal is not None:
-            std = std_value(self.init.normal, scope)
-        if self.init is not None and self.init.trunc_normal is not None:
-            std, function = std_value(self.init.trunc_normal, scope), "trunc_normal_"
-        init = (f"nn.init.{function}({{self}}, std={std!r})",)
+        default = (f"nn.init.normal_({{self}}, std={width**-0.5!r})",)
+        init = init_lines(self.init, False, scope, "") or default
         names = [name for name in (self.row_end, self.start, self.end) if name is not None]
         code = f"nn.Parameter(torch.empty({width}))"
         return [Member(name, code, (("", (width,)),), init) for name in names]
