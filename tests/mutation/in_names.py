@@ -139,22 +139,19 @@ def dangling(seed: Seed) -> Iterator[Mutant]:
             yield seed.put("a reference that leads nowhere", place.node, new, seed.home(place.path))
 
 
-@kind("a reference to something else", LATER)
+@kind("a reference to something else", f"{LATER}, or a chain that nothing reads any more")
 def another(seed: Seed) -> Iterator[Mutant]:
+    name = "a reference to something else"
     known = [*seed.body["inputs"], *seed.body.get("chains", {})]
     for place in references(seed):
         chain = seed.chain_of(place.path)
-        right = seed.home(place.path) | (seed.chain_lines(chain) if place.path[0] != "outputs" else set())
+        right = seed.home(place.path) | seed.chains() | seed.readers(chain)
+        right |= seed.chain_lines(chain) if place.path[0] != "outputs" else set()
+        # A circle is shown at one of the chains in it.
+        right |= {p.line for path, p in seed.places.items() if path and path[-1] == "from"}
         for new in known:
-            loop = (
-                {line for c in seed.body.get("chains", {}) for line in seed.home(("chains", c, "from"))}
-                if chain
-                else set()
-            )
-            yield seed.put(
-                "a reference to something else", place.node, new, right, seed.readers(chain), loop,
-                seed.home(("from",)) if ("from",) in seed.places else set(),
-            )  # fmt: skip
+            # What is no stream at all, such as a mask, is shown where it is declared.
+            yield seed.put(name, place.node, new, right, seed.uses(new))
 
 
 @kind("a chain that starts from itself", USE)

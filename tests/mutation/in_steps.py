@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import pairwise
 
-from tests.mutation.kinds import LATER, USE, kind
+from tests.mutation.kinds import LATER, UNREAD, USE, kind
 from tests.mutation.seeds import At, Mutant, Seed
 
 REQUIRED = """name names out hidden size kernel count heads activation newline sizes tile grids index
     steps""".split()
-OPTIONAL = """eps kind bias init stride padding keys mask kv_heads head_dim when context_norm positions channels
+OPTIONAL = """
+    eps kind bias init stride padding keys mask kv_heads head_dim when context_norm positions channels
     affine batch in first start end row_end""".split()
 EXTRA = ("extra: 1", "nmae: x", "dropout: 0.1", "inn: 3")
 OTHERS = (
@@ -198,10 +199,10 @@ def input_removed(seed: Seed) -> Iterator[Mutant]:
         yield seed.put_lines("an input left out", label, seed.block(place.path), "", right)
 
 
-@kind("an output left out")
+@kind("an output left out", UNREAD)
 def output_removed(seed: Seed) -> Iterator[Mutant]:
     for place in seed.below("outputs"):
-        yield seed.without("an output left out", place.path)
+        yield seed.without("an output left out", place.path, seed.chains())
 
 
 @kind("`steps` that are no list of steps")

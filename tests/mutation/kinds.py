@@ -15,6 +15,7 @@ MOST = 9
 
 LINE = "the changed line"
 USE = "the changed line, or one that uses the name"
+UNREAD = "the changed line, or a chain that nothing reads any more"
 LATER = "the changed line, or a later step, `order` or output that no longer fits"
 
 

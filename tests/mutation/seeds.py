@@ -197,6 +197,11 @@ class Seed:
                 found |= set(self.block((field,)))
         return found
 
+    def chains(self) -> set[int]:
+        """The lines at which chains start."""
+        found = {place.line for place in self.below("chains")}
+        return found | (self.home(("steps",)) if ("steps",) in self.places else set())
+
     def readers(self, *names: str) -> set[int]:
         """Every line of the chains that start from these, directly or not, and of the outputs."""
         known, found = set(names), set(self.block(("outputs",))) if ("outputs",) in self.places else set()

@@ -6,6 +6,7 @@ import re
 import statistics
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -55,6 +56,24 @@ def test_mutants_are_many_and_distinct() -> None:
 def test_seeds_are_right(seed: Seed) -> None:
     verdict = judge(Mutant("none", seed.name, "none", seed.text, frozenset(), frozenset()))
     assert (verdict.outcome, verdict.why) == (EXACT, "")
+
+
+def test_a_checker_that_overlooks_something_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    heads = [mutant for mutant in mutants() if mutant.kind == "impossible heads"]
+    joined = next(seed for seed in seeds() if seed.name == "joined")
+    right = Mutant("none", joined.name, "none", joined.text, frozenset(), frozenset())
+    assert all(judge(mutant).outcome != WRONG for mutant in [*heads, right])
+    monkeypatch.setattr("vla_compose.primitives.attention.check_heads", lambda *_: None)
+    monkeypatch.setattr("vla_compose.primitives.multihead_attention.check_heads", lambda *_: None)
+    assert sum(judge(mutant).outcome == WRONG for mutant in heads) > 3
+    monkeypatch.setattr("vla_compose.primitives.queries.Queries.infer", stay)
+    assert judge(right).outcome == WRONG
+
+
+def stay(step: Any, x: Any, scope: Any) -> Any:
+    """A type rule of `queries` that forgets how many there are."""
+    scope.context = x
+    return x
 
 
 def test_page_lists_the_kinds() -> None:

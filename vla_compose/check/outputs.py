@@ -8,7 +8,7 @@ from dataclasses import replace
 from vla_compose.check.graph import Edge
 from vla_compose.primitives.base import Step
 from vla_compose.spec.faults import Faults
-from vla_compose.spec.model import Output
+from vla_compose.spec.model import Output, Spec, names
 from vla_compose.types.dim import DimError
 from vla_compose.types.tensor import Axis, TensorType, same_order
 
@@ -54,6 +54,25 @@ def _difference(stated: TensorType, inferred: TensorType) -> str:
 def _structured(axis: Axis) -> bool:
     """Whether a pattern says more about an axis than how long it is."""
     return any(len(segment.factors) > 1 or segment.packed or segment.window for segment in axis.segments)
+
+
+def check_used(spec: Spec, faults: Faults) -> None:
+    """Every chain takes part in some output: what it starts from, and what its steps and outputs read."""
+    waiting = [name for output in spec.outputs for name in names(output.source)]
+    chains = spec.chains
+    used: set[str] = set()
+    while waiting:
+        name = waiting.pop()
+        if name in chains and name not in used:
+            used.add(name)
+            waiting += [*names(chains[name].source), *_read(chains[name].steps)]
+    for chain in chains.values():
+        if chain.name not in used:
+            what = f"chain `{chain.name}`" if chain.name else "the main chain"
+            path = chain.path or ("steps",)
+            output = chain.name.rpartition(".")[2] or "tokens"
+            help = f"add it to `outputs`: `{output}: {chain.name or 'n text'}`"
+            faults.add("VC306", f"{what} is in no output, so it would never run", path, key=True, help=help)
 
 
 def _read(steps: Iterable[Step]) -> Iterator[str]:

@@ -160,39 +160,9 @@ def _variants(fields: SpecFields, faults: Faults) -> None:
                 faults.add("VC305", message, ("variants", variant, name), key=True, help=help)
 
 
-def _read(steps: Iterable[Step]) -> Iterator[str]:
-    """What steps read beside the stream."""
-    for step in steps:
-        yield from (str(given) for field in ("mask", "index") if (given := getattr(step.body, field, None)))
-        for field in step.body.nested:
-            yield from _read(getattr(step.body, field))
-
-
 def _end(body: Mapping[str, Any], chain: Chain) -> Path:
     """Where an output that is not stated comes from."""
     return ("outputs",) if "outputs" in body else (*chain.path, "steps", len(chain.steps) - 1)
-
-
-def _end(body: Mapping[str, Any], chain: Chain) -> Path:
-    """Where an output that is not stated comes from."""
-    return ("outputs",) if "outputs" in body else (*chain.path, "steps", len(chain.steps) - 1)
-
-
-def _all_used(chains: Mapping[str, Chain], outputs: tuple[Output, ...], faults: Faults) -> None:
-    """Every chain takes part in some output: what it starts from, and what its steps and outputs read."""
-    waiting = [name for output in outputs for name in names(output.source)]
-    used: set[str] = set()
-    while waiting:
-        name = waiting.pop()
-        if name in chains and name not in used:
-            used.add(name)
-            waiting += [*names(chains[name].source), *_read(chains[name].steps)]
-    for chain in chains.values():
-        if chain.name not in used:
-            what = f"chain `{chain.name}`" if chain.name else "the main chain"
-            path = chain.path or ("steps",)
-            help = f"add it to `outputs`: `{chain.name.rpartition('.')[2] or 'tokens'}: {chain.name or 'n text'}`"
-            faults.add("VC306", f"{what} is in no output, so it would never run", path, key=True, help=help)
 
 
 def _names(dims: Set[str], inputs: Mapping[str, Input], chains: Mapping[str, Chain], faults: Faults) -> None:
