@@ -73,5 +73,7 @@ def test_readme_names_every_shipped_spec() -> None:
 def test_readme_lists_every_command() -> None:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     commands = set(re.findall(r"^\| `vla-compose (\w+)", text, re.MULTILINE))
-    listed = set(re.findall(r"^\W*(\w+)\s", run("vla-compose --help", ROOT).split("Commands")[1], re.MULTILINE))
+    listed = set(
+        re.findall(r"^\W*(\w+)\s", run("vla-compose --help", ROOT).split("Commands")[1], re.MULTILINE)
+    )
     assert commands == {name for name in listed if name.islower()}

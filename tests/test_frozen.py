@@ -25,7 +25,9 @@ def frozen(name: str) -> Reference:
     """The module of the frozen source as the original, the frozen spec as ours."""
     now = REFERENCES[name]
     text = (FROZEN / f"{name}.py").read_text(encoding="utf-8")
-    cases = tuple(Case(case.name, case.inputs, lambda module, inputs: module(**inputs)) for case in now.cases[:3])
+    cases = tuple(
+        Case(case.name, case.inputs, lambda module, inputs: module(**inputs)) for case in now.cases[:3]
+    )
     return Reference(
         name=name,
         spec=str(FROZEN / f"{name}.yaml"),

@@ -104,13 +104,14 @@ def config(**fields: Any) -> Config:
 def rows(*counts: int, width: int = VISION, gain: float = 1) -> tuple[Case, ...]:
     """Packed rows."""
     return tuple(
-        Case(f"{count}_rows", lambda count=count: {"x": gain * torch.randn(count, width)}) for count in counts
+        Case(f"{count}_rows", lambda count=count: {"x": gain * torch.randn(count, width)})  # type: ignore[misc]
+        for count in counts
     )
 
 
 def batches(*sizes: tuple[int, int], width: int = VISION) -> tuple[Case, ...]:
     """Batches of so many tokens."""
-    return tuple(Case(f"{b}x{n}", lambda b=b, n=n: {"x": torch.randn(b, n, width)}) for b, n in sizes)
+    return tuple(Case(f"{b}x{n}", lambda b=b, n=n: {"x": torch.randn(b, n, width)}) for b, n in sizes)  # type: ignore[misc]
 
 
 def strided(batch: int, count: int, width: int = VISION) -> Case:
@@ -121,7 +122,8 @@ def strided(batch: int, count: int, width: int = VISION) -> Case:
 def maps(*sizes: tuple[int, int, int]) -> tuple[Case, ...]:
     """Feature maps, and one whose channels are adjacent."""
     found = [
-        Case(f"{b}x{h}x{w}", lambda b=b, h=h, w=w: {"x": torch.randn(b, VISION, h, w)}) for b, h, w in sizes
+        Case(f"{b}x{h}x{w}", lambda b=b, h=h, w=w: {"x": torch.randn(b, VISION, h, w)})  # type: ignore[misc]
+        for b, h, w in sizes
     ]
     last = Case(
         "channels_last", lambda: {"x": torch.randn(2, VISION, 8, 12).to(memory_format=torch.channels_last)}
@@ -407,7 +409,7 @@ REFERENCES = [
         "step3p7",
         step3p7,
         tuple(
-            Case(f"{b}x{h}x{w}", lambda b=b, h=h, w=w: {"x": torch.randn(b, h * w, VISION), "size": (h, w)})
+            Case(f"{b}x{h}x{w}", lambda b=b, h=h, w=w: {"x": torch.randn(b, h * w, VISION), "size": (h, w)})  # type: ignore[misc]
             for b, h, w in ((1, 8, 8), (3, 16, 4), (2, 7, 9), (1, 1, 5))
         ),
     ),

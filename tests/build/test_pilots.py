@@ -1,4 +1,4 @@
-"""Torch features of the six pilots: what their originals allow, and a word where a loop over data forbids it."""
+"""Torch features of the six pilots: what their originals allow, and a word where a loop forbids it."""
 
 from __future__ import annotations
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tests.mutation.in_values import reach
-from tests.mutation.kinds import LATER, USE, kind
+from tests.mutation.kinds import LATER, SUITS, kind
 from tests.mutation.seeds import Mutant, Seed
 
 
-@kind("`each`, `inline` or `per_image` flipped", LATER)
+@kind("`each`, `inline` or `per_image` flipped", SUITS)
 def chain_flags(seed: Seed) -> Iterator[Mutant]:
     name = "`each`, `inline` or `per_image` flipped"
     grids = [str(n) for n, v in seed.body["inputs"].items() if isinstance(v, dict) and "grid" in v]
@@ -32,7 +32,7 @@ def chain_flags(seed: Seed) -> Iterator[Mutant]:
                 )
 
 
-@kind("`optional` flipped", USE)
+@kind("`optional` flipped", SUITS)
 def optional(seed: Seed) -> Iterator[Mutant]:
     for place in seed.below("inputs"):
         name = str(place.path[-1])

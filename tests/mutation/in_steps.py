@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import pairwise
 
-from tests.mutation.kinds import LATER, UNREAD, USE, kind
+from tests.mutation.kinds import LATER, STEP, UNREAD, USE, kind
 from tests.mutation.seeds import At, Mutant, Seed
 
 REQUIRED = """name names out hidden size kernel count heads activation newline sizes tile grids index
@@ -112,7 +112,7 @@ def two(seed: Seed) -> Iterator[Mutant]:
                 yield seed.with_entry("two primitives in one step", step, entry, seed.home(step))
 
 
-@kind("a required field left out")
+@kind("a required field left out", STEP)
 def required(seed: Seed) -> Iterator[Mutant]:
     for place in seed.fields(*REQUIRED):
         step = seed.step_around(place.path) or ()
@@ -161,7 +161,7 @@ def extra(seed: Seed) -> Iterator[Mutant]:
     yield seed.with_entry("a field that does not exist", (), "imports: [os]")
 
 
-@kind("a name and names")
+@kind("a name and names", LATER)
 def both_names(seed: Seed) -> Iterator[Mutant]:
     for place in seed.fields("names"):
         step = seed.step_around(place.path) or ()

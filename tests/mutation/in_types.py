@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from tests.mutation.kinds import LATER, USE, kind
+from tests.mutation.kinds import LATER, SUITS, kind
 from tests.mutation.seeds import Mutant, Place, Seed
 
 
@@ -163,7 +163,7 @@ def given(seed: Seed) -> Iterator[Mutant]:
                     yield seed.put("other sizes given", place.node, new, right)
 
 
-@kind("an input of another kind", USE)
+@kind("an input of another kind", SUITS)
 def other_kind(seed: Seed) -> Iterator[Mutant]:
     for place in seed.below("inputs"):
         name = str(place.path[-1])

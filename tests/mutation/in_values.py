@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tests.mutation.in_names import dim_uses
-from tests.mutation.kinds import LATER, USE, kind
+from tests.mutation.kinds import LATER, STEP, kind
 from tests.mutation.seeds import Mutant, Place, Seed
 
 WIDTHS = ("out", "hidden", "in")
@@ -81,7 +81,7 @@ def wrong_hidden(seed: Seed) -> Iterator[Mutant]:
 def sized(name: str, *given: str) -> None:
     """Declare a kind that puts impossible sizes in the place of every size."""
 
-    @kind(name, USE)
+    @kind(name, LATER)
     def impossible(seed: Seed) -> Iterator[Mutant]:
         for place in sizes(seed):
             for new in given:
@@ -121,7 +121,7 @@ def no_size(seed: Seed) -> Iterator[Mutant]:
             yield seed.put("a size that is no size", place.node, new, seed.home(place.path))
 
 
-@kind("a size that is divided by zero", LATER)
+@kind("a size that is divided by zero")
 def by_zero(seed: Seed) -> Iterator[Mutant]:
     for place in sizes(seed):
         for new in (f"({place.scalar}) // 0", f"({place.scalar}) % 0", "4 // (2 - 2)"):
@@ -143,7 +143,7 @@ def other_variant(seed: Seed) -> Iterator[Mutant]:
                 yield seed.put("another number for a dim of a variant", place.node, new, reach(seed, place))
 
 
-@kind("impossible heads")
+@kind("impossible heads", STEP)
 def heads(seed: Seed) -> Iterator[Mutant]:
     for place in seed.fields("heads", "kv_heads", "head_dim"):
         for new in ("7", "1000", "0", "-2", "text + 1", "3"):
@@ -194,7 +194,7 @@ def eps(seed: Seed) -> Iterator[Mutant]:
             yield seed.put("an `eps` out of range", place.node, new, seed.home(place.path))
 
 
-@kind("a value of the wrong type")
+@kind("a value of the wrong type", LATER)
 def wrong_type(seed: Seed) -> Iterator[Mutant]:
     wrong = {
         "bool": ("1", "'true'", "[true]", "null", "{a: 1}"),

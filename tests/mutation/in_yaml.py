@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tests.mutation.kinds import LATER, kind
+from tests.mutation.kinds import LATER, NEXT, PLACE, kind
 from tests.mutation.seeds import Mutant, Place, Seed
 
 AMBIGUOUS = (
@@ -64,7 +64,7 @@ def ambiguous(seed: Seed) -> Iterator[Mutant]:
                 yield seed.put("a scalar that readers disagree about", place.node, new, right)
 
 
-@kind("indentation broken", LATER)
+@kind("indentation broken", PLACE)
 def indentation(seed: Seed) -> Iterator[Mutant]:
     lines = spaced(seed)
     for line in lines:
@@ -92,7 +92,7 @@ def indentation(seed: Seed) -> Iterator[Mutant]:
             )
 
 
-@kind("a tab")
+@kind("a tab", NEXT)
 def tab(seed: Seed) -> Iterator[Mutant]:
     for line in spaced(seed):
         text = seed.lines(line)
@@ -100,7 +100,7 @@ def tab(seed: Seed) -> Iterator[Mutant]:
             yield seed.put_lines("a tab", "for the indentation", line, "\t" + text.lstrip(" "), around(line))
 
 
-@kind("a colon left out")
+@kind("a colon left out", NEXT)
 def colon(seed: Seed) -> Iterator[Mutant]:
     for line in spaced(seed):
         text = seed.lines(line)
@@ -114,7 +114,7 @@ def colon(seed: Seed) -> Iterator[Mutant]:
             )
 
 
-@kind("a bracket too few or too many")
+@kind("a bracket too few or too many", NEXT)
 def bracket(seed: Seed) -> Iterator[Mutant]:
     for line in spaced(seed):
         text = seed.lines(line)
@@ -137,7 +137,7 @@ def quote(seed: Seed) -> Iterator[Mutant]:
         )
 
 
-@kind("a comma left out")
+@kind("a comma left out", NEXT)
 def comma(seed: Seed) -> Iterator[Mutant]:
     for line in spaced(seed):
         text = seed.lines(line)
@@ -192,7 +192,7 @@ def unseen(seed: Seed) -> Iterator[Mutant]:
         )
 
 
-@kind("text that does not belong there")
+@kind("text that does not belong there", NEXT)
 def stray(seed: Seed) -> Iterator[Mutant]:
     for at, line in enumerate(spaced(seed)):
         new = (

@@ -15,6 +15,10 @@ MOST = 9
 
 LINE = "the changed line"
 USE = "the changed line, or one that uses the name"
+NEXT = "the changed line, or the next, where YAML notices"
+STEP = "a line of the changed step; the start of the spec for what is missing at its top"
+PLACE = "the changed line, or one around it that belongs to something else now"
+SUITS = "the changed line, or an input, a chain or a step that it no longer suits"
 UNREAD = "the changed line, or a chain that nothing reads any more"
 LATER = "the changed line, or a later step, `order` or output that no longer fits"
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from vla_compose.check.binding import bindable
 from vla_compose.check.clashes import clashes
+from vla_compose.check.defaults import check_defaults
 from vla_compose.check.graph import CheckedChain, Edge, Graph, count, members
 from vla_compose.check.images import all_images, one_image
 from vla_compose.check.join import Choices, combine
@@ -68,6 +69,7 @@ def infer(
         _limits(graph, faults)
         clashes(graph, faults)
         check_used(spec, faults)
+        check_defaults(graph, faults)
     if faults.found:
         raise SpecError(faults.found)
     return graph

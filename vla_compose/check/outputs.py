@@ -66,8 +66,10 @@ def check_used(spec: Spec, faults: Faults) -> None:
         if name in chains and name not in used:
             used.add(name)
             waiting += [*names(chains[name].source), *_read(chains[name].steps)]
-    for chain in chains.values():
-        if chain.name not in used:
+    unused = [chain for chain in chains.values() if chain.name not in used]
+    fed = {name for chain in unused for name in (*names(chain.source), *_read(chain.steps))}
+    for chain in unused:
+        if chain.name not in fed:
             what = f"chain `{chain.name}`" if chain.name else "the main chain"
             path = chain.path or ("steps",)
             output = chain.name.rpartition(".")[2] or "tokens"
