@@ -26,7 +26,7 @@ $(STAMP): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e ".[dev]"
 	@touch $@
 
-demo: $(STAMP) ## compile the shipped specs and run them on a photograph, against the originals
+demo: $(STAMP) ## compile six specs and run them on a photograph, against the originals
 	$(BIN)/python demo/run.py
 
 test: $(STAMP) ## run the tests

@@ -195,16 +195,20 @@ def _check_spec(spec: Spec) -> list[Diagnostic]:
         infer(spec)
     except SpecError as error:
         return _in_file_order(error.diagnostics)
+    failing: dict[Diagnostic, list[str]] = {}
     for name, dims in spec.variants.items():
         try:
             infer(spec, dims, variant=name)
         except SpecError as error:
-            return [_in_variant(found, name) for found in _in_file_order(error.diagnostics)]
-    return []
+            for found in error.diagnostics:
+                failing.setdefault(found, []).append(name)
+    return _in_file_order([_in_variants(found, names) for found, names in failing.items()])
 
 
-def _in_variant(found: Diagnostic, variant: str) -> Diagnostic:
-    return replace(found, message=f"in variant `{variant}`: {found.message}")
+def _in_variants(found: Diagnostic, names: list[str]) -> Diagnostic:
+    shown = ", ".join(f"`{name}`" for name in names)
+    where = f"in variant {shown}" if len(names) == 1 else f"in variants {shown}"
+    return replace(found, message=f"{where}: {found.message}")
 
 
 def _in_file_order(found: Any) -> list[Diagnostic]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 import vla_compose
 from tests.parity.harness import (
@@ -223,16 +223,11 @@ def test_idefics2_makes_a_mask_of_ones() -> None:
     assert_same(ours(x, torch.ones(2, 30, dtype=torch.bool)), expected, "mask of ones")
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
-def test_llava_next_packs_an_image_of_one_tile(dtype: torch.dtype) -> None:
-    """An image that was not cut into parts ends in a newline; only `pack_image_features` can meet one."""
-    ours, original = pair(LLAVA_NEXT, dtype)
-    x, sizes = torch.randn(1, 17, 16, dtype=dtype), torch.tensor([[8, 8]])
-    model: Any = original.model
-    features = model.multi_modal_projector(x[:, 1:]).split(1)
-    expected, _ = model.pack_image_features(features, sizes, "default", model.image_newline)
-    found: list[Tensor] = ours(x, sizes)
-    assert_same(found[0], expected[0], "tokens")
+def test_llava_next_refuses_a_wrong_number_of_tiles() -> None:
+    """As many tiles as images is no exception: every image has a view of the whole and its parts."""
+    ours = LLAVA_NEXT.build()
+    with pytest.raises(ValueError, match=r"have .* tiles"):
+        ours(torch.randn(3, 17, 16), torch.tensor([[8, 16]] * 3))
 
 
 # --- mistakes -----------------------------------------------------------------------------------------------

@@ -25,7 +25,7 @@ def one_image(x: TensorType, scope: Scope, chain: Chain) -> TensorType:
         columns = " ".join(names_)
         scope.fail("VC202", message, "per_image", help=f"type the input as `packed({columns}) {x.axes[-1]}`")
     scope.bound |= set(names_)
-    scope.loops(chain.per_image or "")
+    scope.loops(chain.per_image or "", "per_image")
     return x.with_tokens(Axis((replace(group, packed=False),)))
 
 

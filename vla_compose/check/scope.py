@@ -208,16 +208,16 @@ class Scope:
         wanted = set(symbols)
         for name, value in self.spec.inputs.items():
             if isinstance(value, GridInput) and wanted <= set(value.names):
-                self.loops(name)
+                self.loops(name, self.node.step.kind)
                 return name
         sizes = " ".join(sorted(wanted))
         help = f"add the input `grid: {{grid: {sizes}}}`"
         self.fail("VC207", f"no input gives `{sizes}` for every image", help=help)
 
-    def loops(self, grid: str) -> None:
+    def loops(self, grid: str, why: str) -> None:
         """State that a step runs a loop over the rows of a grid, which tracing cannot follow."""
         text = f"a loop over the rows of `{grid}`: no `torch.compile(fullgraph=True)`, no `torch.export`"
-        self.contract(text, str(self.path[-1]) if self.path and self.path[0] != "chains" else "per_image")
+        self.contract(text, why)
 
     def grid_named(self, name: str, columns: Sequence[str], *at: str | int) -> None:
         """Demand a grid input of that name with these columns."""
@@ -229,7 +229,7 @@ class Scope:
         if value.names != list(columns):
             message = f"the columns of `{name}` are `{value.grid}`, but `{' '.join(columns)}` are needed"
             self.fail("VC205", message, *at, help=f"write `{name}: {{grid: {' '.join(columns)}}}`")
-        self.loops(name)
+        self.loops(name, self.node.step.kind)
 
     def child(self, name: str) -> Scope:
         """The surroundings of steps that make a class of their own, with names of their own."""

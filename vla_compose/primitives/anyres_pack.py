@@ -50,7 +50,7 @@ class AnyresPack(Primitive):
         scope.value(self.tile, "tile")
         scope.value(x.width)
         scope.grid_named(self.sizes, ("height", "width"), "sizes")
-        area = " * ".join(str(factor) for factor in group.factors)
+        area = x.tokens.count()
         scope.contract(
             f"for each image, anyres is {area} + rows * (columns + 1) of its tiles without padding"
             f", from `{self.sizes}`",
