@@ -411,6 +411,14 @@ def test_an_asserted_width_does_not_end_the_chain() -> None:
     assert [code for code, _ in errors(text("b n c", steps))] == ["VC201", "VC201", "VC205"]
 
 
+def test_independent_mistakes_of_one_chain_are_all_reported() -> None:
+    steps = (
+        "- linear: {name: p, in: 7, out: d}\n- attention: {name: a, heads: 7, keys: self}\n"
+        "- mlp: {names: [e, f], hidden: zz, out: same, activation: gelu}\n- linear: {name: q, out: yy}"
+    )
+    assert [code for code, _ in errors(text("b n c", steps))] == ["VC201", "VC203", "VC305", "VC305"]
+
+
 def test_labels_point_at_what_set_the_width() -> None:
     found = vla_compose.check(
         text("b n c", "- linear: {name: p, out: d}\n- norm: {name: ln}\n- linear: {name: r, in: c, out: c}")

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NoReturn
 
 from vla_compose.check.graph import Edge, Requirement
-from vla_compose.primitives.base import Member, Node, Path, Step
+from vla_compose.primitives.base import Member, Node, Path, Primitive, Step
 from vla_compose.primitives.fields import SAME, Condition
 from vla_compose.spec.faults import Faults, nearest
 from vla_compose.spec.inputs import GridInput, TensorInput
@@ -18,6 +18,10 @@ MOST_PARAMETERS = 20_000_000_000
 """Numbers that all parameters hold together."""
 MOST_ENTRIES = 100_000
 """Entries of the state dict."""
+
+
+LOCAL = frozenset({"VC201", "VC203", "VC204", "VC206", "VC305"})
+"""Mistakes of one step that leave no doubt about what it gives."""
 
 
 class StepFault(Exception):
@@ -246,6 +250,7 @@ class Scope:
     def run(self, steps: Iterable[Step], x: TensorType, body: list[Node]) -> TensorType:
         """Check steps one after another, and keep what was found in `body`."""
         outer = self.path
+        broken = False
         for step in steps:
             self.path = step.path
             primitive = step.body
@@ -271,6 +276,12 @@ class Scope:
                     f"`{step.kind}` is too large to compute with: {error}",
                     help="make the sizes smaller",
                 )
+            except StepFault:
+                after = self._after_fault(primitive, x)
+                if after is None:
+                    raise
+                x, broken, self.path = after, True, outer
+                continue
             if node.after.width != x.width:
                 self.width_origin = (
                     step.path,
@@ -279,7 +290,22 @@ class Scope:
             body.append(node)
             x = node.after
             self.path = outer
+        if broken:
+            raise StepFault
         return x
+
+    def _after_fault(self, primitive: Primitive, x: TensorType) -> TensorType | None:
+        """What a step with a mistake would give, where that is certain; later steps are checked then."""
+        if self.faults.found[-1].code not in LOCAL or x.is_map:
+            return None
+        if primitive.keeps == "tokens":
+            out: Dim = getattr(primitive, "out").substitute({SAME: x.width})  # noqa: B009 - each of them has it
+            try:
+                width = out.substitute(self.values).constant
+            except DimError:
+                return None
+            return x.with_width(out) if width is not None and width > 0 else None
+        return x if primitive.keeps == "type" else None
 
     def _register(self, members: Iterable[Member]) -> None:
         for member in members:

@@ -62,7 +62,14 @@ def unpack(graph: Graph, names: Iterable[str]) -> Statements:
         if isinstance(value, SizesInput):
             found.append((f"{', '.join(value.names)}{',' if len(value.names) == 1 else ''} = {name}", ""))
         elif isinstance(value, GridInput):
-            found.append((f"{grid_rows(name)} = {name}.tolist()", ""))
+            columns = len(value.names)
+            shape = f"`{name}` must have one row an image with the columns `{value.grid}`"
+            found += [
+                ("if not is_compiling():", ""),
+                (f"    if {name}.dim() != 2 or {name}.shape[1] != {columns} or {name}.min() < 1:", ""),
+                (f'        raise ValueError(f"{shape}, each at least 1, but is {{{name}.tolist()}}")', ""),
+                (f"{grid_rows(name)} = {name}.tolist()", ""),
+            ]
     return found
 
 

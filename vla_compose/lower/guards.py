@@ -56,6 +56,8 @@ class Guards:
             message = f"`{variable}` must be `{type_}`{note}, but has the shape {{list({variable}.shape)}}"
             told = [name for name in self.sources if self.sources[name] == name and name in type_.symbols()]
             message += " with " + ", ".join(f"{name} = {{{name}}}" for name in told) if told else ""
+            rows = next((part.partition(" != ")[2] for part in wrong if " != sum(" in part), "")
+            message += f", and the grid counts {{{rows}}} rows" if rows else ""
             self.wrong.append((wrong, f"{variable} is not None" if edge.optional else "", message))
 
     def _packed(self, axis: Axis, length: str) -> list[str]:

@@ -42,6 +42,7 @@ class Activation(Primitive):
     """
 
     kind: ClassVar[str] = "activation"
+    keeps: ClassVar[Literal["", "type", "tokens"]] = "type"
     shorthand: ClassVar[str | None] = "kind"
 
     kind_: Function = Field(alias="kind", description="which function")

@@ -31,6 +31,7 @@ class Attention(Primitive):
     """
 
     kind: ClassVar[str] = "attention"
+    keeps: ClassVar[Literal["", "type", "tokens"]] = "type"
 
     name: Name = Field(description="state-dict name that the four maps stand below")
     names_: Annotated[list[Name], Field(min_length=4, max_length=4)] = Field(

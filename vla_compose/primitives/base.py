@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -76,6 +76,10 @@ class Primitive(Model, ABC):
     """The field that a bare value sets: `- activation: gelu` is `- activation: {kind: gelu}`."""
     nested: ClassVar[tuple[str, ...]] = ()
     """Fields that hold steps of their own."""
+
+    keeps: ClassVar[Literal["", "type", "tokens"]] = ""
+    """What comes out of a step that has a mistake, so that the steps after it are checked as well: the type
+    that went in, or the same tokens with `out` channels."""
 
     when: When | None = Field(None, description="keep this step only if the condition on dims holds")
 

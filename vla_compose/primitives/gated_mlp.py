@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -28,6 +28,7 @@ class GatedMlp(Primitive):
     """
 
     kind: ClassVar[str] = "gated_mlp"
+    keeps: ClassVar[Literal["", "type", "tokens"]] = "tokens"
 
     name: Name | None = Field(None, description="state-dict name that the three maps stand below")
     names_: Annotated[list[Name], Field(min_length=3, max_length=3)] = Field(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
@@ -26,6 +26,7 @@ class Linear(Primitive):
     """
 
     kind: ClassVar[str] = "linear"
+    keeps: ClassVar[Literal["", "type", "tokens"]] = "tokens"
 
     name: Name = Field(description="state-dict name")
     out: Size = Field(description="channels after the step")

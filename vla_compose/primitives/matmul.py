@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
@@ -26,6 +26,7 @@ class Matmul(Primitive):
     """
 
     kind: ClassVar[str] = "matmul"
+    keeps: ClassVar[Literal["", "type", "tokens"]] = "tokens"
 
     name: Name = Field(description="state-dict name of the parameter")
     out: Size = Field(description="channels after the step")

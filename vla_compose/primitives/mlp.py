@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -29,6 +29,7 @@ class Mlp(Primitive):
     """
 
     kind: ClassVar[str] = "mlp"
+    keeps: ClassVar[Literal["", "type", "tokens"]] = "tokens"
 
     name: Name | None = Field(None, description="state-dict name of an `nn.Sequential`")
     names_: Annotated[list[Name], Field(min_length=2, max_length=2)] | None = Field(

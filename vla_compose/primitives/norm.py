@@ -37,6 +37,7 @@ class Norm(Primitive):
     """
 
     kind: ClassVar[str] = "norm"
+    keeps: ClassVar[Literal["", "type", "tokens"]] = "type"
 
     name: Name = Field(description="state-dict name")
     kind_: Kind = Field("layer", alias="kind", description="which formula")

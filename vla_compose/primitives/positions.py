@@ -25,6 +25,7 @@ class Positions(Primitive):
     """
 
     kind: ClassVar[str] = "positions"
+    keeps: ClassVar[Literal["", "type", "tokens"]] = "type"
 
     name: Name = Field(description="name of the buffer")
     kind_: Literal["sincos_2d"] = Field("sincos_2d", alias="kind", description="which table")

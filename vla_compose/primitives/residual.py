@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
@@ -28,6 +28,7 @@ class Residual(Primitive):
     """
 
     kind: ClassVar[str] = "residual"
+    keeps: ClassVar[Literal["", "type", "tokens"]] = "type"
     nested: ClassVar[tuple[str, ...]] = ("steps",)
 
     steps: Steps = Field(description="what is added to the input")
