@@ -158,3 +158,9 @@ def test_a_residual_costs_what_is_inside_it():
     plain = SPEC.replace("  - residual:\n      - norm: {name: ln}\n    " + inside, inside)
     assert plain != SPEC
     assert cells(table.describe(graph(plain)), "total")[2] == cells(table.describe(graph()), "total")[2]
+
+
+def test_a_flag_has_one_cost_a_route():
+    total = {row[0]: row[1] for row in table.describe(compose("granite-docling"))[-1].rows}
+    assert total["FLOPs, not fine"].startswith("2,097,152*b*fine_size*fine_size + 6,845,104,128*b")
+    assert total["FLOPs, fine"].startswith("2,097,152*b*fine_size*fine_size + 8,053,063,680*b")
