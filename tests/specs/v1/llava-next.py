@@ -44,11 +44,8 @@ def pack_anyres(
 ) -> list[Tensor]:
     """Lay the tiles of each image out as one map, without padding, with `newline` at the end of every row.
 
-    `x` is [tiles, grid[0] * grid[1], channels] for all images, each with a view of the whole first. When
-    there are as many tiles as images, no image was cut: each is its one view, and `newline` after it.
+    `x` is [tiles, grid[0] * grid[1], channels] for all images, each with a view of the whole first.
     """
-    if x.shape[0] == len(sizes):
-        return [torch.cat((one, newline[None].to(one)), dim=0) for one in x]
     fits = [best_grid(height, width, grids) for height, width in sizes]
     counts = [1 + (height // tile) * (width // tile) for height, width in fits]
     if x.shape[0] != sum(counts):
@@ -79,6 +76,11 @@ class LlavaNext(nn.Module):
         self.multi_modal_projector.linear_2 = nn.Linear(24, 24)
 
     def forward(self, x: Tensor, image_sizes: Tensor) -> list[Tensor]:
+        if not is_compiling():
+            if image_sizes.dim() != 2 or image_sizes.shape[1] != 2 or image_sizes.min() < 1:
+                raise ValueError(
+                    f"`image_sizes` must have one row an image with the columns `height width`, each at least 1, but is {image_sizes.tolist()}"
+                )
         image_sizes_rows = image_sizes.tolist()
         if not is_compiling():
             _shape = x.shape
