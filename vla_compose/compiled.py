@@ -19,6 +19,7 @@ from vla_compose.lower.names import class_name
 
 PREFIX = "vla_compose_generated"
 _CLASSES: dict[tuple[str, tuple[tuple[str, int], ...]], type[nn.Module]] = {}
+_GRAPHS: dict[type[nn.Module], Graph] = {}
 
 
 def compiled(graph: Graph) -> type[nn.Module]:
@@ -27,7 +28,13 @@ def compiled(graph: Graph) -> type[nn.Module]:
     if key not in _CLASSES:
         module = _module(source(graph), graph)
         _CLASSES[key] = getattr(module, class_name(graph.spec.name))
+        _GRAPHS.setdefault(_CLASSES[key], graph)
     return _CLASSES[key]
+
+
+def graph_of(module: nn.Module) -> Graph | None:
+    """The checked graph that a built module was made from; `None` for a module of another origin."""
+    return _GRAPHS.get(type(module))
 
 
 def _module(text: str, graph: Graph) -> ModuleType:
