@@ -34,6 +34,7 @@ CODES: Mapping[str, str] = MappingProxyType(
         "VC304": "cycle",
         "VC305": "unknown-dim",
         "VC306": "unused-chain",
+        "VC307": "unused-input",
     }
 )
 """VC0xx reading YAML, VC1xx fields, VC2xx types and shapes, VC3xx names, VC4xx style, VC9xx plug-ins."""

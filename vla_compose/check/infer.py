@@ -11,6 +11,7 @@ from vla_compose.check.defaults import check_defaults
 from vla_compose.check.graph import CheckedChain, Edge, Graph, count, members
 from vla_compose.check.images import all_images, one_image
 from vla_compose.check.join import Choices, combine
+from vla_compose.check.layouts import check_layouts
 from vla_compose.check.outputs import check_output, check_used
 from vla_compose.check.scope import MOST_ENTRIES, MOST_PARAMETERS, Scope, StepFault
 from vla_compose.diagnostics import SpecError
@@ -68,8 +69,9 @@ def infer(
     if not faults.found:
         _limits(graph, faults)
         clashes(graph, faults)
-        check_used(spec, faults)
+        check_used(graph, faults)
         check_defaults(graph, faults)
+        check_layouts(graph, faults)
     if faults.found:
         raise SpecError(faults.found)
     return graph

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
-from vla_compose.check.graph import Edge
+from vla_compose.check.graph import Edge, Graph
 from vla_compose.primitives.base import Step
 from vla_compose.spec.faults import Faults
-from vla_compose.spec.model import Output, Spec, names
+from vla_compose.spec.model import Choice, Output, names
 from vla_compose.types.dim import DimError
 from vla_compose.types.tensor import Axis, TensorType, same_order
 
@@ -56,8 +56,9 @@ def _structured(axis: Axis) -> bool:
     return any(len(segment.factors) > 1 or segment.packed or segment.window for segment in axis.segments)
 
 
-def check_used(spec: Spec, faults: Faults) -> None:
-    """Every chain takes part in some output: what it starts from, and what its steps and outputs read."""
+def check_used(graph: Graph, faults: Faults) -> None:
+    """Every chain takes part in some output, and every input in some chain, type or choice."""
+    spec = graph.spec
     waiting = [name for output in spec.outputs for name in names(output.source)]
     chains = spec.chains
     used: set[str] = set()
@@ -75,11 +76,30 @@ def check_used(spec: Spec, faults: Faults) -> None:
             output = chain.name.rpartition(".")[2] or "tokens"
             help = f"add it to `outputs`: `{output}: {chain.name or 'n text'}`"
             faults.add("VC306", f"{what} is in no output, so it would never run", path, key=True, help=help)
+    needed = _needed(graph)
+    for name, value in spec.inputs.items():
+        if not needed & {name, *getattr(value, "names", ())}:
+            message = f"no step, type or choice reads the input `{name}`"
+            help = f"leave out `{name}`, or name it where it is read"
+            faults.add("VC307", message, ("inputs", name), key=True, help=help)
+
+
+def _needed(graph: Graph) -> set[str]:
+    """Inputs that something reads, and sizes that types are made of."""
+    spec = graph.spec
+    origins = [c.source for c in spec.chains.values()] + [output.source for output in spec.outputs]
+    found = {name for origin in origins for name in names(origin)}
+    found |= {origin.flag for origin in origins if isinstance(origin, Choice)}
+    for chain in spec.chains.values():
+        found |= {*_read(chain.steps), *([chain.per_image] if chain.per_image else [])}
+    for edge in (*graph.inputs.values(), *(edge for _, edge in graph.outputs)):
+        found.update(edge.type.symbols())
+    return found
 
 
 def _read(steps: Iterable[Step]) -> Iterator[str]:
     """What steps read beside the stream."""
     for step in steps:
-        yield from (str(given) for field in ("mask", "index") if (given := getattr(step.body, field, None)))
+        yield from step.body.reads()
         for field in step.body.nested:
             yield from _read(getattr(step.body, field))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field
 
-from vla_compose.primitives.base import Member, Node, Primitive
+from vla_compose.primitives.base import Holds, Member, Node, Primitive
 from vla_compose.primitives.fields import Init, Name, Size
 from vla_compose.primitives.linear import init_lines
 from vla_compose.types.dim import Dim
@@ -40,6 +41,9 @@ class AnyresPack(Primitive):
         description="grids of tiles to choose from, as rows and columns", examples=[[[1, 2], [2, 1], [2, 2]]]
     )
     init: Init | None = Field(None, description="initial values (default: normal with channels^-0.5)")
+
+    def reads(self) -> Mapping[str, Holds]:
+        return {self.sizes: "integers"}
 
     def infer(self, x: TensorType, scope: Scope) -> TensorType:
         group = None if x.is_map or len(x.axes) != 3 else x.tokens.group

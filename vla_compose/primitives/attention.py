@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from vla_compose.primitives.base import Member, Node, Primitive, rows
+from vla_compose.primitives.base import Holds, Member, Node, Primitive, rows
 from vla_compose.primitives.fields import Flag, Init, Name, Size
 from vla_compose.primitives.linear import linear_member
 from vla_compose.primitives.multihead_attention import check_heads, nearest_divisor
@@ -48,6 +49,9 @@ class Attention(Primitive):
 
     def names(self) -> list[str]:
         return [f"{self.name}.{name}" for name in self.names_]
+
+    def reads(self) -> Mapping[str, Holds]:
+        return {} if self.mask is None else {self.mask: "integers"}
 
     def infer(self, x: TensorType, scope: Scope) -> TensorType:
         if x.is_map or len(x.axes) != 3:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from vla_compose.lower.code import Code
 
 Path = tuple[str | int, ...]
+Holds = Literal["floats", "integers", "anything"]
+"""What the elements of an input must be; masks of booleans count as integers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +105,10 @@ class Primitive(Model, ABC):
         """State-dict names that the step is given by its fields, whether or not `when` holds."""
         name = getattr(self, "name", None)
         return [name] if isinstance(name, str) else list(getattr(self, "names_", None) or [])
+
+    def reads(self) -> Mapping[str, Holds]:
+        """The inputs that the step reads beside the stream, and what they hold."""
+        return {}
 
     @abstractmethod
     def lower(self, node: Node, code: Code) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from math import isqrt
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
-from vla_compose.primitives.base import Member, Node, Primitive, module
+from vla_compose.primitives.base import Holds, Member, Node, Primitive, module
 from vla_compose.primitives.fields import Init, Model, Name, Size
 from vla_compose.primitives.linear import init_lines
 from vla_compose.types.dim import Dim
@@ -46,6 +47,9 @@ class MultiheadAttention(Primitive):
     positions: Positions | None = Field(None, description="positions added to queries and keys")
     mask: Name | None = Field(None, description="input that hides keys from queries")
     init: Init | None = Field(None, description="initial values of the output projection")
+
+    def reads(self) -> Mapping[str, Holds]:
+        return {} if self.mask is None else {self.mask: "anything"}
 
     def infer(self, x: TensorType, scope: Scope) -> TensorType:
         context = scope.context

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
-from vla_compose.primitives.base import Node, Primitive
+from vla_compose.primitives.base import Holds, Node, Primitive
 from vla_compose.primitives.fields import Name
 from vla_compose.types.tensor import Axis, TensorType
 
@@ -29,6 +30,9 @@ class Unwindow(Primitive):
     kind: ClassVar[str] = "unwindow"
 
     index: Name = Field(description="input of type `n` with the permutation that was applied")
+
+    def reads(self) -> Mapping[str, Holds]:
+        return {self.index: "integers"}
 
     def infer(self, x: TensorType, scope: Scope) -> TensorType:
         group = None if x.is_map or len(x.axes) != 2 else x.tokens.group
