@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import Field
 
-from vla_compose.primitives.base import Holds, Member, Node, Primitive
+from vla_compose.primitives.base import Drawn, Holds, Member, Node, Primitive, parameter
 from vla_compose.primitives.fields import Init, Name, Size
 from vla_compose.primitives.linear import init_lines
 from vla_compose.types.dim import Dim
@@ -33,6 +33,7 @@ class AnyresPack(Primitive):
     """
 
     kind: ClassVar[str] = "anyres_pack"
+    drawn: ClassVar[Drawn] = "tokens"
 
     newline: Name = Field(description="state-dict name of the token at the end of every row")
     sizes: Name = Field(description="grid input `{grid: height width}`: the pixels of every image")
@@ -66,7 +67,18 @@ class AnyresPack(Primitive):
         width = scope.value(x.width)
         default = (f"nn.init.normal_({{self}}, std={width**-0.5!r})",)
         init = init_lines(self.init, False, scope, "") or default
-        return [Member(self.newline, f"nn.Parameter(torch.empty({width}))", (("", (width,)),), init)]
+        return [parameter(self.newline, (x.width,), init, scope)]
+
+    def learned(self) -> dict[str, str]:
+        return {"row_end": self.newline}
+
+    def of_pixels(self, x: TensorType, y: TensorType, values: Mapping[str, int]) -> dict[str, Any]:
+        group, tiles, tokens = x.tokens.group, x.axes[0].size.symbol, y.axes[0].size.symbol
+        assert group is not None
+        sides = [factor.substitute(values).constant for factor in group.factors]
+        facts = {"sides": sides, "tile": self.tile.substitute(values).constant, "grids": self.grids}
+        counted = {tokens: "tokens", tiles: "tiles"}
+        return {name: {"anyres": what, **facts} for name, what in counted.items() if name is not None}
 
     def lower(self, node: Node, code: Code) -> None:
         group = node.before.tokens.group

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from vla_compose.primitives.base import Holds, Member, Node, Primitive, rows
+from vla_compose.primitives.base import Drawn, Holds, Member, Node, Primitive, rows
 from vla_compose.primitives.fields import Flag, Init, Name, Size
 from vla_compose.primitives.linear import linear_member
 from vla_compose.primitives.multihead_attention import check_heads, nearest_divisor
@@ -32,6 +32,7 @@ class Attention(Primitive):
     """
 
     kind: ClassVar[str] = "attention"
+    drawn: ClassVar[Drawn] = "attention"
     keeps: ClassVar[Literal["", "type", "tokens"]] = "type"
 
     name: Name = Field(description="state-dict name that the four maps stand below")
@@ -87,10 +88,10 @@ class Attention(Primitive):
         return x
 
     def members(self, x: TensorType, y: TensorType, scope: Scope) -> list[Member]:
-        width, heads, kv_heads, dim = self._sizes(x, scope)
-        read = width if self.keys == "self" or scope.context is None else scope.value(scope.context.width)
-        found = [norm_member(self.context_norm, read)] if self.context_norm is not None else []
-        sizes = ((width, heads * dim), (read, kv_heads * dim), (read, kv_heads * dim), (heads * dim, width))
+        read = x.width if self.keys == "self" or scope.context is None else scope.context.width
+        found = [norm_member(self.context_norm, read, scope)] if self.context_norm is not None else []
+        own, keys = self._inner(x)
+        sizes = ((x.width, own), (read, keys), (read, keys), (own, x.width))
         for name, (inside, outside) in zip(self.names(), sizes, strict=True):
             found.append(linear_member(name, inside, outside, self.bias, self.init, scope))
         return found
@@ -136,6 +137,12 @@ class Attention(Primitive):
 
         key = (given, str(own), str(node.before.tokens.size.substitute(code.values)))
         return code.hoist(key, f"{given}_keys", write)
+
+    def _inner(self, x: TensorType) -> tuple[Dim, Dim]:
+        """The widths of all queries and of all keys."""
+        dim = self.head_dim if self.head_dim is not None else x.width // self.heads
+        own = x.width if self.head_dim is None else self.heads * dim
+        return own, own if self.kv_heads is None else self.kv_heads * dim
 
     def _sizes(self, x: TensorType, scope: Scope) -> tuple[int, int, int, int]:
         width, heads = scope.value(x.width), scope.value(self.heads, "heads")

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from vla_compose.lower.code import Code
 
 Path = tuple[str | int, ...]
+
+Drawn = Literal["map", "norm", "convolution", "order", "merge", "tokens", "attention", "group", "residual"]
+"""How the box of a step looks in a diagram, by what it does to tokens."""
 Holds = Literal["floats", "integers", "anything"]
 """What the elements of an input must be; masks of booleans count as integers."""
 
@@ -28,7 +31,8 @@ class Member:
 
     `path` is its state-dict path, `code` the expression that makes it, `parameters` the entries it adds
     to the state dict (path below `path`, or `""` for a bare parameter) with their shapes, and `init` the
-    lines that draw its first values, with `{self}` for the member.
+    lines that draw its first values, with `{self}` for the member. `sizes` are the same shapes over dims;
+    a list of layers has none, because its layers have them.
     """
 
     path: str
@@ -36,6 +40,7 @@ class Member:
     parameters: tuple[tuple[str, tuple[int, ...]], ...]
     init: tuple[str, ...] = ()
     runtime: tuple[str, ...] = ()
+    sizes: tuple[tuple[Dim, ...], ...] = ()
 
     @property
     def is_parameter(self) -> bool:
@@ -78,6 +83,8 @@ class Primitive(Model, ABC):
     """The field that a bare value sets: `- activation: gelu` is `- activation: {kind: gelu}`."""
     nested: ClassVar[tuple[str, ...]] = ()
     """Fields that hold steps of their own."""
+    drawn: ClassVar[Drawn] = "map"
+    """How its box looks in a diagram."""
 
     keeps: ClassVar[Literal["", "type", "tokens"]] = ""
     """What comes out of a step that has a mistake, so that the steps after it are checked as well: the type
@@ -110,6 +117,14 @@ class Primitive(Model, ABC):
         """The inputs that the step reads beside the stream, and what they hold."""
         return {}
 
+    def learned(self) -> Mapping[str, str]:
+        """Learned tokens that it makes, by place: `start`, `end`, `row_end`, or `all` for queries."""
+        return {}
+
+    def of_pixels(self, x: TensorType, y: TensorType, values: Mapping[str, int]) -> Mapping[str, Any]:
+        """Sizes that depend on the pixels of an image, by name, as `vla_compose.site.expression` trees."""
+        return {}
+
     @abstractmethod
     def lower(self, node: Node, code: Code) -> None:
         """Write the statements that turn `code.x` of type `node.before` into `node.after`."""
@@ -127,6 +142,18 @@ def rows(x: TensorType) -> Dim:
     return product(axis.size for at, axis in enumerate(x.axes) if at != len(x.axes) + x.channel)
 
 
-def module(path: str, call: str, parameters: Mapping[str, tuple[int, ...]], **more: Any) -> Member:
+def module(path: str, call: str, sizes: Mapping[str, tuple[Dim, ...]], scope: Scope, **more: Any) -> Member:
     """A submodule made by `call`."""
-    return Member(path, call, tuple(parameters.items()), **more)
+    parameters = tuple((name, numbers(shape, scope)) for name, shape in sizes.items())
+    return Member(path, call, parameters, sizes=tuple(sizes.values()), **more)
+
+
+def parameter(path: str, shape: tuple[Dim, ...], init: tuple[str, ...], scope: Scope) -> Member:
+    """A bare parameter."""
+    code = f"nn.Parameter(torch.empty({', '.join(map(str, numbers(shape, scope)))}))"
+    return module(path, code, {"": shape}, scope, init=init)
+
+
+def numbers(shape: tuple[Dim, ...], scope: Scope) -> tuple[int, ...]:
+    """The integers of a shape."""
+    return tuple(scope.value(size) for size in shape)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
-from vla_compose.primitives.base import Member, Node, Primitive, module, rows
+from vla_compose.primitives.base import Drawn, Member, Node, Primitive, module, rows
 from vla_compose.primitives.fields import Flag, Init, Name, Size
 from vla_compose.primitives.linear import init_lines
 from vla_compose.types.dim import Dim
@@ -27,6 +27,7 @@ class Conv2d(Primitive):
     """
 
     kind: ClassVar[str] = "conv2d"
+    drawn: ClassVar[Drawn] = "convolution"
 
     name: Name = Field(description="state-dict name")
     out: Size = Field(description="channels after the step")
@@ -60,16 +61,14 @@ class Conv2d(Primitive):
         return TensorType((*wide.axes[:-2], *sides), wide.channel)
 
     def members(self, x: TensorType, y: TensorType, scope: Scope) -> list[Member]:
-        inside, outside = scope.value(x.width), scope.value(y.width)
         kernel, stride, padding = self._numbers(scope)
-        call = f"nn.Conv2d({inside}, {outside}, kernel_size={kernel}"
+        call = f"nn.Conv2d({scope.value(x.width)}, {scope.value(y.width)}, kernel_size={kernel}"
         call += f", stride={stride}" if stride != 1 else ""
         call += f", padding={padding}" if padding else ""
         call += ")" if self.bias else ", bias=False)"
-        parameters = {"weight": (outside, inside, kernel, kernel)} | (
-            {"bias": (outside,)} if self.bias else {}
-        )
-        return [module(self.name, call, parameters, init=init_lines(self.init, self.bias, scope))]
+        sizes = {"weight": (y.width, x.width, self.kernel, self.kernel)}
+        bias = {"bias": (y.width,)} if self.bias else {}
+        return [module(self.name, call, sizes | bias, scope, init=init_lines(self.init, self.bias, scope))]
 
     def flops(self, x: TensorType, y: TensorType, scope: Scope) -> Dim:
         return rows(y) * x.width * y.width * self.kernel * self.kernel * 2

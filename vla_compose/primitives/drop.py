@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field, model_validator
 
-from vla_compose.primitives.base import Node, Primitive
+from vla_compose.primitives.base import Drawn, Node, Primitive
 from vla_compose.primitives.fields import Size, fault
 from vla_compose.types.dim import Dim
 from vla_compose.types.tensor import Axis, Group, TensorType
@@ -25,6 +25,7 @@ class Drop(Primitive):
     """
 
     kind: ClassVar[str] = "drop"
+    drawn: ClassVar[Drawn] = "order"
 
     first: Size = Field(Dim.of(0), description="how many tokens to leave out at the start")
     last: Size = Field(Dim.of(0), description="how many tokens to leave out at the end")

@@ -39,7 +39,7 @@ RESERVED = frozenset(
 # Names that the statements of generated source call; an input or a size of that name would hide them.
 CALLED = frozenset(
     """ValueError enumerate int len list sum zip layer attend gelu_new key_mask merge_frames pack_anyres
-    fixed_positions quick_gelu resize_positions sincos_2d""".split()
+    fixed_positions given isinstance quick_gelu resize_positions sincos_2d""".split()
 )
 
 

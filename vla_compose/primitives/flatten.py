@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from vla_compose.primitives.base import Node, Primitive
+from vla_compose.primitives.base import Drawn, Node, Primitive
 from vla_compose.types.dim import Dim
 from vla_compose.types.tensor import Axis, Group, TensorType
 
@@ -20,6 +20,7 @@ class Flatten(Primitive):
     """
 
     kind: ClassVar[str] = "flatten"
+    drawn: ClassVar[Drawn] = "order"
 
     def infer(self, x: TensorType, scope: Scope) -> TensorType:
         if x.is_map or len(x.axes) != 3:

@@ -57,8 +57,7 @@ class GatedMlp(Primitive):
         return x.with_width(scope.width(self.out, x, "out"))
 
     def members(self, x: TensorType, y: TensorType, scope: Scope) -> list[Member]:
-        inside, outside = scope.value(x.width), scope.value(y.width)
-        hidden = scope.value(scope.width(self.hidden, x, "hidden"))
+        inside, hidden, outside = x.width, scope.width(self.hidden, x, "hidden"), y.width
         sizes = ((inside, hidden), (inside, hidden), (hidden, outside))
         return [
             linear_member(name, left, right, self.bias, self.init, scope)

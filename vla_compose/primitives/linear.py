@@ -54,9 +54,7 @@ class Linear(Primitive):
         return x.with_width(scope.width(self.out, x, "out"))
 
     def members(self, x: TensorType, y: TensorType, scope: Scope) -> list[Member]:
-        return [
-            linear_member(self.name, scope.value(x.width), scope.value(y.width), self.bias, self.init, scope)
-        ]
+        return [linear_member(self.name, x.width, y.width, self.bias, self.init, scope)]
 
     def flops(self, x: TensorType, y: TensorType, scope: Scope) -> Dim:
         return rows(x) * x.width * y.width * 2
@@ -71,11 +69,12 @@ def linear_call(inside: int, outside: int, bias: bool) -> str:
 
 
 def linear_member(
-    name: str, inside: int, outside: int, bias: bool, init: Init | None, scope: Scope
+    name: str, inside: Dim, outside: Dim, bias: bool, init: Init | None, scope: Scope
 ) -> Member:
     """The submodule of one linear map, with its initial values."""
-    parameters = {"weight": (outside, inside)} | ({"bias": (outside,)} if bias else {})
-    return module(name, linear_call(inside, outside, bias), parameters, init=init_lines(init, bias, scope))
+    sizes = {"weight": (outside, inside)} | ({"bias": (outside,)} if bias else {})
+    call = linear_call(scope.value(inside), scope.value(outside), bias)
+    return module(name, call, sizes, scope, init=init_lines(init, bias, scope))
 
 
 def init_lines(init: Init | None, bias: bool, scope: Scope, weight: str = ".weight") -> tuple[str, ...]:

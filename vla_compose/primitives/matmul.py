@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
-from vla_compose.primitives.base import Member, Node, Primitive, rows
+from vla_compose.primitives.base import Member, Node, Primitive, parameter, rows
 from vla_compose.primitives.fields import Init, Name, Size
 from vla_compose.primitives.linear import init_lines
 from vla_compose.types.dim import Dim
@@ -43,9 +43,8 @@ class Matmul(Primitive):
         return x.with_width(scope.width(self.out, x, "out"))
 
     def members(self, x: TensorType, y: TensorType, scope: Scope) -> list[Member]:
-        shape = (scope.value(x.width), scope.value(y.width))
         init = init_lines(self.init, False, scope, weight="") or ("nn.init.zeros_({self})",)
-        return [Member(self.name, f"nn.Parameter(torch.empty({shape[0]}, {shape[1]}))", (("", shape),), init)]
+        return [parameter(self.name, (x.width, y.width), init, scope)]
 
     def flops(self, x: TensorType, y: TensorType, scope: Scope) -> Dim:
         return rows(x) * x.width * y.width * 2

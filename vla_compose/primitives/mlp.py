@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 from pydantic import Field, model_validator
 
 from vla_compose.primitives.activation import MODULES, Function, activation_call
-from vla_compose.primitives.base import Member, Node, Primitive, module, rows
+from vla_compose.primitives.base import Member, Node, Primitive, module, numbers, rows
 from vla_compose.primitives.fields import Flag, Init, Name, Size, fault
 from vla_compose.primitives.linear import init_lines, linear_call, linear_member
 from vla_compose.types.dim import Dim
@@ -62,29 +62,29 @@ class Mlp(Primitive):
         return x.with_width(scope.width(self.out, x, "out"))
 
     def members(self, x: TensorType, y: TensorType, scope: Scope) -> list[Member]:
-        inside, outside = scope.value(x.width), scope.value(y.width)
-        hidden = scope.value(scope.width(self.hidden, x, "hidden"))
+        inside, hidden, outside = x.width, scope.width(self.hidden, x, "hidden"), y.width
         if self.names_ is not None:
             return [
                 linear_member(self.names_[0], inside, hidden, self.bias, self.init, scope),
                 linear_member(self.names_[1], hidden, outside, self.bias, self.init, scope),
             ]
-        parameters: dict[str, tuple[int, ...]] = {}
+        sizes: dict[str, tuple[Dim, ...]] = {}
         for at, (left, right) in {"0": (inside, hidden), "2": (hidden, outside)}.items():
-            parameters[f"{at}.weight"] = (right, left)
+            sizes[f"{at}.weight"] = (right, left)
             if self.bias:
-                parameters[f"{at}.bias"] = (right,)
+                sizes[f"{at}.bias"] = (right,)
+        first, second, third = numbers((inside, hidden, outside), scope)
         calls = [
-            linear_call(inside, hidden, self.bias),
+            linear_call(first, second, self.bias),
             MODULES[self.activation],
-            linear_call(hidden, outside, self.bias),
+            linear_call(second, third, self.bias),
         ]
         init = tuple(
             line.replace("{self}", f"{{self}}[{at}]")
             for at in (0, 2)
             for line in init_lines(self.init, self.bias, scope)
         )
-        return [module(self.name or "", f"nn.Sequential({', '.join(calls)})", parameters, init=init)]
+        return [module(self.name or "", f"nn.Sequential({', '.join(calls)})", sizes, scope, init=init)]
 
     def flops(self, x: TensorType, y: TensorType, scope: Scope) -> Dim:
         hidden = scope.width(self.hidden, x, "hidden")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
-from vla_compose.primitives.base import Holds, Member, Node, Primitive, module
+from vla_compose.primitives.base import Drawn, Holds, Member, Node, Primitive, module
 from vla_compose.primitives.fields import Init, Model, Name, Size
 from vla_compose.primitives.linear import init_lines
 from vla_compose.types.dim import Dim
@@ -41,6 +41,7 @@ class MultiheadAttention(Primitive):
     """
 
     kind: ClassVar[str] = "multihead_attention"
+    drawn: ClassVar[Drawn] = "attention"
 
     name: Name = Field(description="state-dict name of the attention")
     heads: Size = Field(description="attention heads; must divide the channels")
@@ -103,18 +104,19 @@ class MultiheadAttention(Primitive):
         width = scope.value(x.width)
         found: list[Member] = []
         if self.positions is not None:
-            count = scope.value(x.tokens.size)
-            table = f"nn.Parameter(sincos_2d({width}, {isqrt(count)}), requires_grad=False)"
-            found.append(Member(self.positions.name, table, (("", (count, width)),), runtime=("sincos_2d",)))
-        parameters: dict[str, tuple[int, ...]] = {
-            "in_proj_weight": (3 * width, width),
-            "in_proj_bias": (3 * width,),
-            "out_proj.weight": (width, width),
-            "out_proj.bias": (width,),
+            count = isqrt(scope.value(x.tokens.size))
+            table = f"nn.Parameter(sincos_2d({width}, {count}), requires_grad=False)"
+            shape = {"": (x.tokens.size, x.width)}
+            found.append(module(self.positions.name, table, shape, scope, runtime=("sincos_2d",)))
+        sizes: dict[str, tuple[Dim, ...]] = {
+            "in_proj_weight": (x.width * 3, x.width),
+            "in_proj_bias": (x.width * 3,),
+            "out_proj.weight": (x.width, x.width),
+            "out_proj.bias": (x.width,),
         }
         attention = f"nn.MultiheadAttention({width}, {scope.value(self.heads)})"
         out = tuple(line.replace("{self}", "{self}.out_proj") for line in init_lines(self.init, True, scope))
-        return [*found, module(self.name, attention, parameters, init=out)]
+        return [*found, module(self.name, attention, sizes, scope, init=out)]
 
     def flops(self, x: TensorType, y: TensorType, scope: Scope) -> Dim:
         assert scope.context is not None

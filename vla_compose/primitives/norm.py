@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
-from vla_compose.primitives.base import Member, Node, Primitive, module
+from vla_compose.primitives.base import Drawn, Member, Node, Primitive, module
 from vla_compose.primitives.fields import Eps, Flag, Name
 from vla_compose.types.tensor import TensorType
 
@@ -37,6 +37,7 @@ class Norm(Primitive):
     """
 
     kind: ClassVar[str] = "norm"
+    drawn: ClassVar[Drawn] = "norm"
     keeps: ClassVar[Literal["", "type", "tokens"]] = "type"
 
     name: Name = Field(description="state-dict name")
@@ -53,23 +54,24 @@ class Norm(Primitive):
         return x
 
     def members(self, x: TensorType, y: TensorType, scope: Scope) -> list[Member]:
-        return [norm_member(self, scope.value(x.width))]
+        return [norm_member(self, x.width, scope)]
 
     def lower(self, node: Node, code: Code) -> None:
         code.set(f"{code.attr(self.name)}({code.x})")
 
 
-def norm_member(norm: Norm, width: int) -> Member:
+def norm_member(norm: Norm, width: Dim, scope: Scope) -> Member:
     """The submodule that a `norm` makes for `width` channels."""
+    count = scope.value(width)
     weight = {"weight": (width,)} if norm.affine else {}
     if norm.kind_ == "layer":
         bias = {"bias": (width,)} if norm.affine else {}
         affine = "" if norm.affine else ", elementwise_affine=False"
-        return module(norm.name, f"nn.LayerNorm({width}, eps={norm.eps!r}{affine})", weight | bias)
+        return module(norm.name, f"nn.LayerNorm({count}, eps={norm.eps!r}{affine})", weight | bias, scope)
     if not norm.affine:
         piece, made = (
             ("rms_pow_bare", "RMSNormPowBare") if norm.kind_ == "rms_pow" else ("rms_bare", "RMSNormBare")
         )
-        return module(norm.name, f"{made}(eps={norm.eps!r})", {}, runtime=(piece,))
-    call = f"{CLASSES[norm.kind_]}({width}, eps={norm.eps!r})"
-    return module(norm.name, call, weight, runtime=(norm.kind_,))
+        return module(norm.name, f"{made}(eps={norm.eps!r})", {}, scope, runtime=(piece,))
+    call = f"{CLASSES[norm.kind_]}({count}, eps={norm.eps!r})"
+    return module(norm.name, call, weight, scope, runtime=(norm.kind_,))

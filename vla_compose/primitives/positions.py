@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
-from vla_compose.primitives.base import Member, Node, Primitive
+from vla_compose.primitives.base import Drawn, Member, Node, Primitive
 from vla_compose.primitives.fields import Name
 from vla_compose.types.tensor import TensorType
 
@@ -25,6 +25,7 @@ class Positions(Primitive):
     """
 
     kind: ClassVar[str] = "positions"
+    drawn: ClassVar[Drawn] = "tokens"
     keeps: ClassVar[Literal["", "type", "tokens"]] = "type"
 
     name: Name = Field(description="name of the buffer")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
-from vla_compose.primitives.base import Member, Node, Primitive
+from vla_compose.primitives.base import Drawn, Member, Node, Primitive, parameter
 from vla_compose.primitives.fields import Flag, Init, Name, Size
 from vla_compose.primitives.linear import init_lines
 from vla_compose.types.tensor import Axis, TensorType
@@ -27,6 +27,7 @@ class Queries(Primitive):
     """
 
     kind: ClassVar[str] = "queries"
+    drawn: ClassVar[Drawn] = "tokens"
 
     name: Name = Field(description="state-dict name of the parameter")
     count: Size = Field(description="how many there are; the number of tokens from here on")
@@ -47,9 +48,11 @@ class Queries(Primitive):
         return x.with_tokens(tokens) if self.batch else TensorType((tokens, x.axes[-1]))
 
     def members(self, x: TensorType, y: TensorType, scope: Scope) -> list[Member]:
-        shape = (scope.value(self.count), scope.value(x.width))
         init = init_lines(self.init, False, scope, "") or ("nn.init.trunc_normal_({self}, std=0.02)",)
-        return [Member(self.name, f"nn.Parameter(torch.empty({shape[0]}, {shape[1]}))", (("", shape),), init)]
+        return [parameter(self.name, (self.count, x.width), init, scope)]
+
+    def learned(self) -> dict[str, str]:
+        return {"all": self.name}
 
     def lower(self, node: Node, code: Code) -> None:
         code.context = code.let("context", code.x)

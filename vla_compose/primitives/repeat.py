@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
-from vla_compose.primitives.base import Member, Node, Primitive
+from vla_compose.primitives.base import Drawn, Member, Node, Primitive
 from vla_compose.primitives.fields import Name, Size, Steps
 from vla_compose.types.dim import Dim
 from vla_compose.types.tensor import TensorType, same_order
@@ -35,6 +35,7 @@ class Repeat(Primitive):
     """
 
     kind: ClassVar[str] = "repeat"
+    drawn: ClassVar[Drawn] = "group"
     nested: ClassVar[tuple[str, ...]] = ("steps",)
 
     name: Name = Field(description="state-dict name of the list of layers")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
-from vla_compose.primitives.base import Node, Primitive
+from vla_compose.primitives.base import Drawn, Node, Primitive
 from vla_compose.primitives.fields import Steps
 from vla_compose.types.dim import Dim
 from vla_compose.types.tensor import TensorType, same_order
@@ -28,6 +28,7 @@ class Residual(Primitive):
     """
 
     kind: ClassVar[str] = "residual"
+    drawn: ClassVar[Drawn] = "residual"
     keeps: ClassVar[Literal["", "type", "tokens"]] = "type"
     nested: ClassVar[tuple[str, ...]] = ("steps",)
 

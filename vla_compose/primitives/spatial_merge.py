@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
-from vla_compose.primitives.base import Node, Primitive
+from vla_compose.primitives.base import Drawn, Node, Primitive
 from vla_compose.primitives.fields import Size
 from vla_compose.types.dim import Dim
 from vla_compose.types.tensor import Axis, Group, TensorType
@@ -34,6 +34,7 @@ class SpatialMerge(Primitive):
     """
 
     kind: ClassVar[str] = "spatial_merge"
+    drawn: ClassVar[Drawn] = "merge"
 
     size: Size = Field(description="side of the square")
     channels: Literal["hwc", "chw"] = Field("hwc", description="order of the folded channels")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
-from vla_compose.primitives.base import Node, Primitive
+from vla_compose.primitives.base import Drawn, Node, Primitive
 from vla_compose.primitives.fields import Size
 from vla_compose.types.dim import Dim, product
 from vla_compose.types.tensor import Axis, Group, TensorType
@@ -27,6 +27,7 @@ class TemporalMerge(Primitive):
     """
 
     kind: ClassVar[str] = "temporal_merge"
+    drawn: ClassVar[Drawn] = "merge"
 
     size: Size = Field(Dim.of(2), description="frames laid together; only 2 is known")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
-from vla_compose.primitives.base import Node, Primitive
+from vla_compose.primitives.base import Drawn, Node, Primitive
 from vla_compose.types.dim import Dim
 from vla_compose.types.tensor import Axis, TensorType
 
@@ -27,6 +27,7 @@ class ToMap(Primitive):
     """
 
     kind: ClassVar[str] = "to_map"
+    drawn: ClassVar[Drawn] = "order"
 
     def infer(self, x: TensorType, scope: Scope) -> TensorType:
         group = x.tokens.group if len(x.axes) > 1 else None

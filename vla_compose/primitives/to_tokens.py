@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from vla_compose.primitives.base import Node, Primitive
+from vla_compose.primitives.base import Drawn, Node, Primitive
 from vla_compose.types.tensor import Axis, Group, TensorType
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ class ToTokens(Primitive):
     """
 
     kind: ClassVar[str] = "to_tokens"
+    drawn: ClassVar[Drawn] = "order"
 
     def infer(self, x: TensorType, scope: Scope) -> TensorType:
         if not x.is_map:

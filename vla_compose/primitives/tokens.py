@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field, model_validator
 
-from vla_compose.primitives.base import Member, Node, Primitive
+from vla_compose.primitives.base import Drawn, Member, Node, Primitive, parameter
 from vla_compose.primitives.fields import Init, Name, fault
 from vla_compose.primitives.linear import init_lines
 from vla_compose.types.dim import Dim
@@ -29,6 +29,7 @@ class Tokens(Primitive):
     """
 
     kind: ClassVar[str] = "tokens"
+    drawn: ClassVar[Drawn] = "tokens"
 
     row_end: Name | None = Field(None, description="parameter for the end of every row of a map")
     start: Name | None = Field(None, description="parameter before the first token")
@@ -62,8 +63,11 @@ class Tokens(Primitive):
         default = (f"nn.init.normal_({{self}}, std={width**-0.5!r})",)
         init = init_lines(self.init, False, scope, "") or default
         names = [name for name in (self.row_end, self.start, self.end) if name is not None]
-        code = f"nn.Parameter(torch.empty({width}))"
-        return [Member(name, code, (("", (width,)),), init) for name in names]
+        return [parameter(name, (x.width,), init, scope) for name in names]
+
+    def learned(self) -> dict[str, str]:
+        places = {"start": self.start, "end": self.end, "row_end": self.row_end}
+        return {place: name for place, name in places.items() if name is not None}
 
     def lower(self, node: Node, code: Code) -> None:
         x = code.x

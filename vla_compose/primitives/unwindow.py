@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
-from vla_compose.primitives.base import Holds, Node, Primitive
+from vla_compose.primitives.base import Drawn, Holds, Node, Primitive
 from vla_compose.primitives.fields import Name
 from vla_compose.types.tensor import Axis, TensorType
 
@@ -28,6 +28,7 @@ class Unwindow(Primitive):
     """
 
     kind: ClassVar[str] = "unwindow"
+    drawn: ClassVar[Drawn] = "order"
 
     index: Name = Field(description="input of type `n` with the permutation that was applied")
 
