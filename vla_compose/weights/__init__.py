@@ -1,0 +1,1 @@
+"""Weights of released checkpoints: their names, reading, loading and saving."""

@@ -1,0 +1,63 @@
+"""Where the files of a checkpoint lie: one interface to a folder on disk and to a repository on the Hub."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Collection, Iterable
+from typing import TypeVar
+
+from torch import Tensor
+
+T = TypeVar("T")
+SINGLE = "model.safetensors"
+INDEX = "model.safetensors.index.json"
+CONFIG = "config.json"
+PICKLED = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle")
+
+
+class Store(ABC):
+    """Files that are read in pieces. `read_bytes` counts every byte of them that was read."""
+
+    where: str
+    """What the user named, for messages."""
+    revision: str | None = None
+    """The commit that is read; `None` on disk."""
+    read_bytes: int = 0
+    first_read: int = 8
+    """How much of a file to read at first: the length of its header, or more where asking costs."""
+
+    @abstractmethod
+    def names(self) -> Collection[str]:
+        """The files that may be read: weights, index, configuration."""
+
+    @abstractmethod
+    def size(self, file: str) -> int:
+        """The size of a file in bytes.
+
+        Raises:
+            CheckpointError: it cannot be opened.
+        """
+
+    @abstractmethod
+    def read(self, file: str, begin: int, end: int) -> bytes:
+        """Some bytes of a file: all of `begin:end`.
+
+        Raises:
+            CheckpointError: they cannot be read.
+        """
+
+    @abstractmethod
+    def copy(self, file: str, begin: int, into: Tensor) -> None:
+        """Fill `into`, a flat tensor of bytes on the CPU, from the file.
+
+        Raises:
+            CheckpointError: they cannot be read, or the file ends before.
+        """
+
+    def each(self, work: Callable[[str], T], files: Iterable[str]) -> list[T]:
+        """`work` on every file, at the same time where that is faster; results in the order of `files`."""
+        return [work(file) for file in files]
+
+    @abstractmethod
+    def close(self) -> None:
+        """Let go of what is open."""
