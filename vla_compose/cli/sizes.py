@@ -14,6 +14,7 @@ from vla_compose.types.tensor import Group, TensorType
 Sizes = dict[str, int]
 
 SMALL = 16
+ROWS, COLUMNS = "rows", "columns"
 LARGEST = 1024
 
 
@@ -23,16 +24,16 @@ def small_sizes(graph: Graph) -> Sizes:
     Raises:
         BuildError: no small sizes hold them.
     """
-    fixed = _batch(graph)
+    fixed = fixed_sizes(graph)
     for value in graph.spec.inputs.values():
         if isinstance(value, SizesInput) and value.default:
             fixed |= dict(zip(value.names, value.default, strict=False))
-    free = [name for name in _symbols(graph) if name not in fixed]
+    free = [name for name in symbols(graph) if name not in fixed]
     for size in (SMALL, *range(1, LARGEST)):
         sizes = {**dict.fromkeys(free, size), **fixed}
-        if all(_holds(requirement, sizes) for requirement in _requirements(graph)):
+        if all(_holds(requirement, sizes) for requirement in contracts(graph)):
             return sizes
-    wanted = ", ".join(str(requirement) for requirement in _requirements(graph))
+    wanted = ", ".join(str(requirement) for requirement in contracts(graph))
     raise BuildError(f"found no sizes up to {LARGEST} for which {wanted}; try `--image-size`")
 
 
@@ -43,7 +44,7 @@ def grid_of(graph: Graph, image: tuple[int, int], patch: int) -> tuple[int, int]
         image: width and height in pixels.
         patch: side of a patch in pixels.
     """
-    unit = math.lcm(1, *(r.multiple_of for r in _requirements(graph)), *(_block(t) for t in _types(graph)))
+    unit = cell(graph)
     width, height = image
     return _rounded(height, patch, unit), _rounded(width, patch, unit)
 
@@ -54,29 +55,46 @@ def grid_sizes(graph: Graph, grid: tuple[int, int]) -> Sizes:
     Raises:
         BuildError: an input cannot hold such a grid.
     """
-    sizes = _batch(graph)
+    sizes = fixed_sizes(graph)
     rows, columns = grid
-    told = [pair for names in _grids(graph) for pair in zip(names[-2:], grid, strict=True)]
-    # Inputs without a known number of channels are no features: masks, for example.
-    features = [type_ for type_ in _types(graph) if type_.width.constant is not None]
-    laid_out = [pair for type_ in features for pair in _laid_out(type_, grid)]
-    if not laid_out:
+    placed = placed_sizes(graph)
+    if not placed:
         inputs = ", ".join(f"`{name}: {edge.type}`" for name, edge in graph.inputs.items())
         raise BuildError(
             f"`--image-size` cannot be used for `{graph.spec.name}`: it takes as many patches "
             f"whatever the size of an image ({inputs}); leave it out"
         )
-    for name, value in [*told, *laid_out]:
+    for name, size in placed:
+        value = size.substitute({ROWS: rows, COLUMNS: columns}).constant
+        assert value is not None
         if sizes.setdefault(name, value) != value:
             raise BuildError(
                 f"{rows} x {columns} patches do not fit the inputs: try an image with equal sides"
             )
-    for name in _symbols(graph):
+    for name in symbols(graph):
         sizes.setdefault(name, SMALL)
-    broken = next((r for r in _requirements(graph) if not _holds(r, sizes)), None)
+    broken = next((r for r in contracts(graph) if not _holds(r, sizes)), None)
     if broken is not None:
         raise BuildError(f"the image does not fit: {broken}")
     return sizes
+
+
+def cell(graph: Graph) -> int:
+    """The side in patches that both sides of an image are a multiple of."""
+    return math.lcm(1, *(r.multiple_of for r in contracts(graph)), *(_block(t) for t in _types(graph)))
+
+
+def placed_sizes(graph: Graph) -> list[tuple[str, Dim]]:
+    """Sizes that an image of `ROWS` by `COLUMNS` patches decides; a name may be told more than one value.
+
+    Empty when the inputs take as many patches whatever the size of an image.
+    """
+    grid = (Dim.of(ROWS), Dim.of(COLUMNS))
+    told = [pair for names in _grids(graph) for pair in zip(names[-2:], grid, strict=True)]
+    # Inputs without a known number of channels are no features: masks, for example.
+    features = [type_ for type_ in _types(graph) if type_.width.constant is not None]
+    laid_out = [pair for type_ in features for pair in _laid_out(type_, grid)]
+    return [*told, *laid_out] if laid_out else []
 
 
 def _rounded(pixels: int, patch: int, unit: int) -> int:
@@ -87,7 +105,7 @@ def _types(graph: Graph) -> list[TensorType]:
     return [edge.type.substitute(graph.values) for edge in graph.inputs.values()]
 
 
-def _symbols(graph: Graph) -> list[str]:
+def symbols(graph: Graph) -> list[str]:
     """Every size that is not known before run time, in order of appearance."""
     found = [name for type_ in _types(graph) for name in type_.symbols()]
     found += [
@@ -99,7 +117,7 @@ def _symbols(graph: Graph) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def _batch(graph: Graph) -> Sizes:
+def fixed_sizes(graph: Graph) -> Sizes:
     """One image of one frame: the leading axes of tokens and maps, and what a grid has before its sides."""
     lead = [type_.axes[0].size.symbol for type_ in _types(graph) if len(type_.axes) >= 3]
     frames = [name for names in _grids(graph) for name in names[:-2]]
@@ -113,7 +131,8 @@ def _grids(graph: Graph) -> list[list[str]]:
     return [names for names in told if len(names) >= 2 and used >= set(names)]
 
 
-def _requirements(graph: Graph) -> list[Requirement]:
+def contracts(graph: Graph) -> list[Requirement]:
+    """The contracts that a formula holds."""
     return [r for checked in graph.chains for r in checked.requirements if not r.text]
 
 
@@ -141,7 +160,7 @@ def _block(type_: TensorType) -> int:
     return rows if rows is not None and rows == columns else 1
 
 
-def _laid_out(type_: TensorType, grid: tuple[int, int]) -> Iterator[tuple[str, int]]:
+def _laid_out(type_: TensorType, grid: tuple[Dim, Dim]) -> Iterator[tuple[str, Dim]]:
     """What the symbols of a type are when one image of that grid flows in."""
     if type_.is_map:
         yield from _bound((type_.axes[-2].size, type_.axes[-1].size), grid)
@@ -153,13 +172,13 @@ def _laid_out(type_: TensorType, grid: tuple[int, int]) -> Iterator[tuple[str, i
     if len(group.factors) == 1:
         yield from _bound(group.factors, (rows * columns,))
     elif side > 1:
-        lead = (1,) * (len(group.factors) - 3)
+        lead = (Dim.of(1),) * (len(group.factors) - 3)
         yield from _bound(group.factors[:-2], (*lead, rows * columns // side**2))
     else:
-        yield from _bound(group.factors, (*(1 for _ in group.factors[:-2]), rows, columns))
+        yield from _bound(group.factors, (*(Dim.of(1) for _ in group.factors[:-2]), rows, columns))
 
 
-def _bound(factors: tuple[Dim, ...], values: tuple[int, ...]) -> Iterator[tuple[str, int]]:
+def _bound(factors: tuple[Dim, ...], values: tuple[Dim, ...]) -> Iterator[tuple[str, Dim]]:
     for factor, value in zip(factors, values, strict=True):
         if factor.symbol is not None:
             yield factor.symbol, value

@@ -7,11 +7,12 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from vla_compose.check.graph import CheckedChain, Edge, Graph, count
+from vla_compose.check.routes import routes
 from vla_compose.primitives.base import Member, Node
 from vla_compose.report import formula
 from vla_compose.report.printable import cells, pad, printable
 from vla_compose.spec.inputs import FlagInput, GridInput, SizesInput
-from vla_compose.spec.model import ROOT, Choice, Origin, names
+from vla_compose.spec.model import ROOT, Origin, names
 from vla_compose.types.dim import Dim
 
 if TYPE_CHECKING:
@@ -124,37 +125,16 @@ def _total(graph: Graph) -> list[Row]:
     return [
         ("parameters", f"{parameters:,}"),
         ("memory", f"{half} in bf16, {full} in fp32"),
-        *((f"FLOPs{when}", f"{formula.cost(_flops(graph, run))} ({of})") for when, run in _routes(graph)),
+        *(
+            (f"FLOPs{f', {r.label}' if r.label else ''}", f"{formula.cost(flops(graph, r.chains))} ({of})")
+            for r in routes(graph)
+        ),
     ]
 
 
-def _flops(graph: Graph, run: Set[str]) -> list[Dim]:
+def flops(graph: Graph, run: Set[str]) -> list[Dim]:
     """The cost of every step of the chains that run."""
     return [n.flops * c.copies for c in graph.chains if c.chain.name in run for n in c.nodes]
-
-
-def _routes(graph: Graph) -> list[tuple[str, Set[str]]]:
-    """The chains that run: all of them, or for each value of the flag that chooses."""
-    origins = [c.chain.source for c in graph.chains] + [output.source for output, _ in graph.outputs]
-    flags = {origin.flag for origin in origins if isinstance(origin, Choice)}
-    if len(flags) != 1:
-        return [("", {checked.chain.name for checked in graph.chains})]
-    (flag,) = flags
-    return [(f", {flag}" if value else f", not {flag}", _running(graph, value)) for value in (False, True)]
-
-
-def _running(graph: Graph, value: bool) -> set[str]:
-    waiting = [output.source for output, _ in graph.outputs]
-    found: set[str] = set()
-    while waiting:
-        origin = waiting.pop()
-        chosen = (
-            (origin.then if value else origin.otherwise,) if isinstance(origin, Choice) else names(origin)
-        )
-        new = {name for name in chosen if name in graph.spec.chains} - found
-        found |= new
-        waiting += [graph.spec.chains[name].source for name in new]
-    return found
 
 
 def _source(graph: Graph, origin: Origin) -> Edge:
