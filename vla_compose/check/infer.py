@@ -15,7 +15,7 @@ from vla_compose.check.layouts import check_layouts
 from vla_compose.check.outputs import check_output, check_used
 from vla_compose.check.scope import MOST_ENTRIES, MOST_PARAMETERS, Scope, StepFault
 from vla_compose.diagnostics import SpecError
-from vla_compose.primitives.base import Member, Node, Path
+from vla_compose.primitives.base import Member, Node, Path, parameter
 from vla_compose.spec.faults import Faults, nearest
 from vla_compose.spec.inputs import TensorInput
 from vla_compose.spec.model import Chain, Combine, Origin, Output, Spec, names
@@ -268,14 +268,8 @@ def _chain(
         for name, width in chain.unused.items():
             scope.path = (*chain.path, "unused", name)
             size = scope.value(width)
-            unused.append(
-                Member(
-                    name,
-                    f"nn.Parameter(torch.empty({size}))",
-                    (("", (size,)),),
-                    ("nn.init.normal_({self}, std=%r)" % (size**-0.5),),
-                )
-            )
+            init = ("nn.init.normal_({self}, std=%r)" % (size**-0.5),)
+            unused.append(parameter(name, (width,), init, scope))
         scope._register(unused)
         _order(chain, scope, [*members(nodes), *unused], faults)
     except StepFault:

@@ -66,9 +66,10 @@ class Conv2d(Primitive):
         call += f", stride={stride}" if stride != 1 else ""
         call += f", padding={padding}" if padding else ""
         call += ")" if self.bias else ", bias=False)"
-        sizes = {"weight": (y.width, x.width, self.kernel, self.kernel)}
-        bias = {"bias": (y.width,)} if self.bias else {}
-        return [module(self.name, call, sizes | bias, scope, init=init_lines(self.init, self.bias, scope))]
+        sizes: dict[str, tuple[Dim, ...]] = {"weight": (y.width, x.width, self.kernel, self.kernel)}
+        if self.bias:
+            sizes["bias"] = (y.width,)
+        return [module(self.name, call, sizes, scope, init=init_lines(self.init, self.bias, scope))]
 
     def flops(self, x: TensorType, y: TensorType, scope: Scope) -> Dim:
         return rows(y) * x.width * y.width * self.kernel * self.kernel * 2

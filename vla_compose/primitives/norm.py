@@ -8,6 +8,7 @@ from pydantic import Field
 
 from vla_compose.primitives.base import Drawn, Member, Node, Primitive, module
 from vla_compose.primitives.fields import Eps, Flag, Name
+from vla_compose.types.dim import Dim
 from vla_compose.types.tensor import TensorType
 
 if TYPE_CHECKING:

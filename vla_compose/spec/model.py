@@ -11,6 +11,7 @@ from pydantic import Field, StrictBool, StrictStr, WithJsonSchema, model_validat
 from vla_compose.primitives.base import Path, Step
 from vla_compose.primitives.fields import STEPS_REF, Model, Name, Size, fault
 from vla_compose.spec.inputs import Input
+from vla_compose.spec.layouts import Layout, Layouts
 from vla_compose.spec.reader import Document
 from vla_compose.types.dim import Dim
 from vla_compose.types.tensor import TensorType, parse_pattern
@@ -117,6 +118,7 @@ class SpecFields(Model):
     unused: dict[str, Size] = Field({}, description="parameters of the checkpoint that `forward` never reads")
     outputs: dict[str, Any] = Field({}, description="what `forward` returns, by name and in order")
     variants: dict[str, dict[str, Size]] = Field({}, description="released sizes: dims by name of the size")
+    layouts: Layouts = Field({}, description="names of the parameters in released checkpoints")
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +193,7 @@ class Spec:
     chains: Mapping[str, Chain]
     outputs: tuple[Output, ...]
     variants: Mapping[str, Mapping[str, Dim]]
+    layouts: Mapping[str, Layout]
     document: Document
 
     def __repr__(self) -> str:

@@ -11,6 +11,7 @@ from vla_compose.primitives.fields import SAME
 from vla_compose.spec.chains import declared, known_origin, origin_of, parse_chains
 from vla_compose.spec.faults import Faults, nearest, safe
 from vla_compose.spec.inputs import FlagInput, GridInput, Input, SizesInput, TensorInput, input_kind
+from vla_compose.spec.layouts import parse_layouts
 from vla_compose.spec.model import (
     ROOT,
     SPEC_VERSION,
@@ -44,6 +45,7 @@ def parse_spec(document: Document) -> tuple[Spec | None, Faults]:
     outputs = _outputs(body, chains, inputs, faults)
     dims = body.get("dims")
     _names(set(dims) if isinstance(dims, dict) else set(), inputs, chains, faults)
+    layouts = parse_layouts(body.get("layouts"), dims if isinstance(dims, dict) else (), faults)
     if fields is not None:
         _variants(fields, faults)
     if fields is None or faults.found:
@@ -58,6 +60,7 @@ def parse_spec(document: Document) -> tuple[Spec | None, Faults]:
         chains=chains,
         outputs=outputs,
         variants=fields.variants,
+        layouts=layouts,
         document=document,
     )
     return spec, faults

@@ -17,6 +17,7 @@ from vla_compose.primitives import REGISTRY
 from vla_compose.primitives.base import Primitive
 from vla_compose.primitives.fields import Condition, Std
 from vla_compose.spec.inputs import Input, TensorInput
+from vla_compose.spec.layouts import LayoutFields
 from vla_compose.spec.model import SPEC_VERSION, ChainFields, OutputFields, SpecFields
 from vla_compose.types.dim import Dim
 
@@ -28,6 +29,7 @@ Schema = dict[str, Any]
 _INPUTS: tuple[type[BaseModel], ...] = get_args(Input)
 _ONE_NAME = r"^[A-Za-z_][A-Za-z0-9_]*$"
 _PATH = r"^[A-Za-z_][A-Za-z0-9_.]*$"
+_LAYOUT = r"^[a-z][a-z0-9]*([-.][a-z0-9]+)*$"
 
 
 class _Generator(GenerateJsonSchema):
@@ -48,7 +50,8 @@ class _Generator(GenerateJsonSchema):
 
 def json_schema() -> Schema:
     """The schema of a spec file, made from the models that check it."""
-    models: list[type[BaseModel]] = [SpecFields, ChainFields, OutputFields, *_INPUTS, *REGISTRY.values()]
+    models: list[type[BaseModel]] = [SpecFields, ChainFields, OutputFields, LayoutFields]
+    models += [*_INPUTS, *REGISTRY.values()]
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # a default that cannot be written would be left out
         references, made = models_json_schema(
@@ -159,6 +162,8 @@ def _open_entries(spec: Schema, found: Mapping[type[BaseModel], Schema]) -> None
         "examples": [{"vision": 1280, "text": 1536}],
     }
     properties["variants"] |= {"examples": [{"7b": {"text": 3584}}]}
+    properties["layouts"] |= _entries(_LAYOUT, found[LayoutFields])
+    properties["layouts"] |= {"examples": [{"transformers-5": {"prefix": "model.visual.merger."}}]}
     properties["name"] |= {"examples": ["qwen2-vl"]}
     properties["steps"] = {"$ref": "#/$defs/Steps", "description": properties["steps"]["description"]}
 

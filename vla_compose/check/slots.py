@@ -1,0 +1,78 @@
+"""Every state-dict entry of a graph, over dims: one slot for all modules of a list."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from vla_compose.check.graph import Graph
+from vla_compose.primitives.base import Member, Node
+from vla_compose.primitives.fields import Condition
+from vla_compose.primitives.repeat import Repeat
+from vla_compose.spec.model import Chain, names
+from vla_compose.types.dim import Dim
+
+ANY = "*"
+"""Stands in the name of a slot for the number of a module in a list."""
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """A state-dict entry, or one for each module of a list.
+
+    Attributes:
+        name: the name, with `*` for each number of a list.
+        shape: the shape over dims.
+        lengths: the length of each list over dims.
+        conditions: under which its step is kept.
+    """
+
+    name: str
+    shape: tuple[Dim, ...]
+    lengths: tuple[Dim, ...] = ()
+    conditions: tuple[Condition, ...] = ()
+
+    def first(self) -> str:
+        """The name in the first module of each list."""
+        return self.name.replace(ANY, "0")
+
+
+def slots(graph: Graph) -> list[Slot]:
+    """Every slot of a graph, chain by chain and in the order of steps."""
+    found: list[Slot] = []
+    for checked in graph.chains:
+        chain = checked.chain
+        level = Slot("" if chain.inline else f"{chain.name}.", ())
+        if chain.each:
+            level = Slot(f"{level.name}{ANY}.", (), (_length(chain, graph),))
+        found += _below(checked.nodes, level)
+        for member in checked.unused:
+            found += _entries(member, level)
+    return found
+
+
+def _length(chain: Chain, graph: Graph) -> Dim:
+    """The length of the list that a chain with `each` starts from."""
+    source = names(chain.source)[0]
+    edge = graph.inputs[source] if source in graph.inputs else graph.chain(source).after
+    return edge.each or Dim.of(1)
+
+
+def _below(nodes: Sequence[Node], level: Slot) -> Iterator[Slot]:
+    for node in nodes:
+        when = node.step.body.when
+        conditions = (*level.conditions, when) if when is not None else level.conditions
+        here = Slot(level.name, (), level.lengths, conditions)
+        if isinstance(node.step.body, Repeat):
+            body = node.step.body
+            inside = Slot(f"{here.name}{body.name}.{ANY}.", (), (*here.lengths, body.count), conditions)
+            yield from _below(node.body, inside)
+            continue
+        for member in node.members:
+            yield from _entries(member, here)
+        yield from _below(node.body, here)
+
+
+def _entries(member: Member, level: Slot) -> Iterator[Slot]:
+    for (name, _), shape in zip(member.entries(), member.sizes, strict=True):
+        yield Slot(level.name + name, shape, level.lengths, level.conditions)

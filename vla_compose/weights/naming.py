@@ -1,0 +1,94 @@
+"""Names: which parameter of a checkpoint is which of ours, and in which layout the checkpoint is."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Collection, Iterable, Sequence
+from types import MappingProxyType
+
+from vla_compose.check.graph import Graph
+from vla_compose.check.infer import infer
+from vla_compose.check.slots import slots
+from vla_compose.spec.layouts import Layout
+from vla_compose.spec.model import Spec
+from vla_compose.weights.errors import CheckpointError, shown
+
+PLAIN = Layout("vla-compose", "", MappingProxyType({}), MappingProxyType({}))
+"""Our own names, as `save_pretrained` of a composed module writes them."""
+
+
+def mapping(graph: Graph, layout: Layout) -> dict[str, str]:
+    """The name in the checkpoint of every state-dict entry, in our state-dict order.
+
+    Raises:
+        CheckpointError: two entries would have one name there.
+    """
+    found: dict[str, str] = {}
+    taken: dict[str, str] = {}
+    for ours, _ in graph.entries():
+        theirs = layout.there(ours)
+        if theirs in taken:
+            message = f"layout `{layout.name}` calls both `{taken[theirs]}` and `{ours}` `{theirs}`"
+            raise CheckpointError(f"{message}; give each a name of its own under `names`")
+        taken[theirs] = ours
+        found[ours] = theirs
+    return found
+
+
+def layout_named(spec: Spec, name: str) -> Layout:
+    """The layout of that name; `vla-compose` is that of our own files.
+
+    Raises:
+        CheckpointError: the spec has none of that name.
+    """
+    known = _layouts(spec)
+    if name in known:
+        return known[name]
+    raise CheckpointError(f"`{spec.name}` has no layout `{name}`; write one of: {', '.join(known)}")
+
+
+def recognise(spec: Spec, keys: Collection[str]) -> Layout:
+    """The layout in which a checkpoint with these names holds the adapter.
+
+    Lists count with their first module, and steps with a condition do not count, so that the dims need not
+    be known.
+
+    Raises:
+        CheckpointError: the names fit no layout, or several.
+    """
+    needed = [slot.first() for slot in slots(infer(spec)) if not slot.conditions]
+    known = _layouts(spec)
+    given = frozenset(keys)
+    missing = {
+        name: [theirs for theirs in map(layout.there, needed) if theirs not in given]
+        for name, layout in known.items()
+    }
+    fitting = [name for name, gone in missing.items() if not gone]
+    if len(fitting) == 1:
+        return known[fitting[0]]
+    if fitting:
+        listed = ", ".join(f"`{name}`" for name in fitting)
+        message = f"the checkpoint holds `{spec.name}` in several layouts: {listed}"
+        raise CheckpointError(f"{message}; give one: layout={fitting[0]!r}")
+    summary = f"the names fit no layout of `{spec.name}`; name another spec or checkpoint, or add a layout"
+    raise CheckpointError(summary, [_why_not(name, gone, given) for name, gone in missing.items()])
+
+
+def _layouts(spec: Spec) -> dict[str, Layout]:
+    """The layouts of a spec, and ours unless one of them is the same."""
+    same = any(not layout.prefix and not layout.names for layout in spec.layouts.values())
+    return dict(spec.layouts) if same else {**spec.layouts, PLAIN.name: PLAIN}
+
+
+def _why_not(layout: str, missing: Sequence[str], given: Iterable[str]) -> str:
+    near = _nearest(missing[0], given)
+    hint = f", the nearest is {shown(near)}" if near else ""
+    return f"{layout}: {len(missing)} names are missing, such as {shown(missing[0])}{hint}"
+
+
+def _nearest(name: str, given: Iterable[str]) -> str | None:
+    """The most similar name with the same end, such as `weight`."""
+    end = name.rpartition(".")[2]
+    alike = sorted(other for other in given if other.rpartition(".")[2] == end)
+    found = difflib.get_close_matches(name, alike, n=1, cutoff=0.5)
+    return found[0] if found else None
