@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from tests.parity.harness import Reference
+from tests.parity.pilots import ERNIE, IDEFICS2
 from tests.parity.references import HUNYUAN, QWEN2, QWEN3, QWEN_VL, QWEN_VL_FULL
 
 
@@ -17,37 +18,59 @@ def x(*shape: int) -> torch.Tensor:
 
 
 WRONG: dict[str, tuple[Reference, tuple[Any, ...], str]] = {
-    "width": (QWEN2, (x(8, 21),), "`x` must be `(n 2 2) 20`, but has the shape [8, 21]"),
-    "rank": (QWEN2, (x(1, 8, 20),), "`x` must be `(n 2 2) 20`, but has the shape [1, 8, 20]"),
-    "13 rows": (QWEN2, (x(13, 20),), "`x` must be `(n 2 2) 20`, but has the shape [13, 20]"),
+    "width": (QWEN2, (x(8, 21),), "`x` must be floats `(n 2 2) 20`, but is torch.float32 of the shape [8, 21]"),
+    "rank": (QWEN2, (x(1, 8, 20),), "`x` must be floats `(n 2 2) 20`, but is torch.float32 of the shape [1, 8, 20]"),
+    "13 rows": (QWEN2, (x(13, 20),), "`x` must be floats `(n 2 2) 20`, but is torch.float32 of the shape [13, 20]"),
     "short list": (QWEN3, (x(8, 20), [x(8, 20)] * 2), "`deepstack` must be a list of 3 tensors, but has 2"),
     "long list": (QWEN3, (x(8, 20), [x(8, 20)] * 4), "`deepstack` must be a list of 3 tensors, but has 4"),
     "empty list": (QWEN3, (x(8, 20), []), "`deepstack` must be a list of 3 tensors, but has 0"),
     "first of a list": (
         QWEN3, (x(8, 20), [x(12, 20), x(8, 20), x(8, 20)]),
-        "`deepstack[0]` must be `(n 2 2) 20`, but has the shape [12, 20]",
+        "`deepstack[0]` must be floats `(n 2 2) 20`, but is torch.float32 of the shape [12, 20]",
     ),
-    "map width": (HUNYUAN, (x(2, 48, 17), (6, 8)), "`x` must be `b (h w) 16`, but has the shape [2, 48, 17]"),
-    "map rank": (HUNYUAN, (x(48, 16), (6, 8)), "`x` must be `b (h w) 16`, but has the shape [48, 16]"),
-    "other size": (HUNYUAN, (x(2, 48, 16), (6, 9)), "`x` must be `b (h w) 16`"),
-    "size forgotten": (HUNYUAN, (x(2, 48, 16),), "`x` must be `b (h w) 16`"),
+    "map width": (HUNYUAN, (x(2, 48, 17), (6, 8)), "`x` must be floats `b (h w) 16`, but is torch.float32 of the shape [2, 48, 17]"),
+    "map rank": (HUNYUAN, (x(48, 16), (6, 8)), "`x` must be floats `b (h w) 16`, but is torch.float32 of the shape [48, 16]"),
+    "other size": (HUNYUAN, (x(2, 48, 16), (6, 9)), "`x` must be floats `b (h w) 16`"),
+    "size forgotten": (HUNYUAN, (x(2, 48, 16),), "`x` must be floats `b (h w) 16`"),
     "one row": (HUNYUAN, (x(2, 8, 16), (1, 8)), "`h` must be at least 2 (kernel of `proj.0`), but is 1"),
     "one column": (HUNYUAN, (x(2, 8, 16), (8, 1)), "`w` must be at least 2 (kernel of `proj.0`), but is 1"),
-    "negative size": (HUNYUAN, (x(2, 48, 16), (-6, -8)), "`h` must be at least 2 (kernel of `proj.0`)"),
-    "size of one": (HUNYUAN, (x(2, 48, 16), (48,)), "expected 2"),
-    "size of three": (HUNYUAN, (x(2, 48, 16), (6, 8, 1)), "expected 2"),
+    "negative size": (HUNYUAN, (x(2, 48, 16), (-6, -8)), "`size` must be 2 positive integers `h w`, but is (-6, -8)"),
+    "size of one": (HUNYUAN, (x(2, 48, 16), (48,)), "`size` must be 2 positive integers `h w`, but is (48,)"),
+    "size of three": (HUNYUAN, (x(2, 48, 16), (6, 8, 1)), "`size` must be 2 positive integers `h w`, but is (6, 8, 1)"),
     "no square": (
         QWEN_VL, (x(2, 48, 24),),
-        "`x` must be `b (s s) 24` (one name, one size), but has the shape [2, 48, 24]",
+        "`x` must be floats `b (s s) 24` (one name, one size), but is torch.float32 of the shape [2, 48, 24]",
     ),
-    "square width": (QWEN_VL, (x(2, 49, 25),), "`x` must be `b (s s) 24`"),
-    "square rank": (QWEN_VL, (x(49, 24),), "`x` must be `b (s s) 24`"),
+    "square width": (QWEN_VL, (x(2, 49, 25),), "`x` must be floats `b (s s) 24`"),
+    "square rank": (QWEN_VL, (x(49, 24),), "`x` must be floats `b (s s) 24`"),
     "mask size": (
         QWEN_VL, (x(2, 49, 24), x(16, 48)),
-        "`attn_mask` must be `16 (s s)` (one name, one size), but has the shape [16, 48]",
+        "`attn_mask` must be `16 (s s)` (one name, one size), but is torch.float32 of the shape [16, 48]",
     ),
     "mask rank": (QWEN_VL, (x(2, 49, 24), x(1, 16, 49)), "`attn_mask` must be `16 (s s)`"),
-    "no square in a chain": (QWEN_VL_FULL, (x(2, 48, 24),), "`x` must be `b (s s) 24`"),
+    "no patches": (QWEN2, (None,), "`x` must be floats `(n 2 2) 20`, but is None"),
+    "integers": (QWEN2, (x(8, 20).long(),), "but is torch.int64 of the shape [8, 20]"),
+    "complex": (QWEN2, (x(8, 20).to(torch.complex64),), "but is torch.complex64 of the shape [8, 20]"),
+    "numpy": (QWEN2, (x(8, 20).numpy(),), "`x` must be floats `(n 2 2) 20`, but is array([["),
+    "no list": (QWEN3, (x(8, 20), None), "`deepstack` must be a list of 3 tensors, but is None"),
+    "list of none": (QWEN3, (x(8, 20), [None] * 3), "`deepstack[0]` must be floats `(n 2 2) 20`, but is None"),
+    "list of integers": (QWEN3, (x(8, 20), [x(8, 20).int()] * 3), "`deepstack[0]` must be floats"),
+    "nothing beside a list": (QWEN3, (None, [x(8, 20)] * 3), "`x` must be floats `(n 2 2) 20`, but is None"),
+    "size of text": (HUNYUAN, (x(2, 48, 16), "68"), "`size` must be 2 positive integers `h w`, but is '68'"),
+    "no size": (HUNYUAN, (x(2, 48, 16), None), "`size` must be 2 positive integers `h w`, but is None"),
+    "size of floats": (HUNYUAN, (x(2, 48, 16), (6.0, 8)), "`size` must be 2 positive integers `h w`"),
+    "map of integers": (HUNYUAN, (x(2, 48, 16).long(), (6, 8)), "`x` must be floats `b (h w) 16`"),
+    "mask of text": (QWEN_VL, (x(2, 49, 24), "mask"), "`attn_mask` must be `16 (s s)`"),
+    "float mask": (
+        IDEFICS2, (x(2, 9, 16), x(2, 9)), "`mask` must be integers or booleans `b n`, but is torch.float32"
+    ),
+    "nothing beside a mask": (IDEFICS2, (None, x(2, 9).bool()), "`x` must be floats"),
+    "no grid": (ERNIE, (x(16, 20), None), "`grid_thw` must have one row an image with the columns `t h w`"),
+    "grid of floats": (ERNIE, (x(16, 20), x(1, 3) + 4), "but is torch.float32 of the shape [1, 3]"),
+    "empty grid": (ERNIE, (x(0, 20), x(0, 3).long()), "but is torch.int64 of the shape [0, 3]: []"),
+    "grid of two columns": (ERNIE, (x(16, 20), x(1, 2).long()), "but is torch.int64 of the shape [1, 2]"),
+    "zero in a grid": (ERNIE, (x(16, 20), x(1, 3).long()), "of the shape [1, 3]: [[0, 0, 0]]"),
+    "no square in a chain": (QWEN_VL_FULL, (x(2, 48, 24),), "`x` must be floats `b (s s) 24`"),
 }  # fmt: skip
 
 
@@ -63,9 +86,12 @@ def test_wrong_input(name: str) -> None:
 def test_any_tensor_of_a_list(at: int, shape: tuple[int, ...]) -> None:
     deepstack = [x(8, 20), x(8, 20), x(8, 20)]
     deepstack[at] = x(*shape)
-    with pytest.raises(ValueError, match=r"must be `\(n 2 2\) 20`") as caught:
+    with pytest.raises(ValueError, match=r"must be floats `\(n 2 2\) 20`") as caught:
         QWEN3.build()(x(8, 20), deepstack)
-    assert str(caught.value) == f"`deepstack[{at}]` must be `(n 2 2) 20`, but has the shape {list(shape)}"
+    assert (
+        str(caught.value)
+        == f"`deepstack[{at}]` must be floats `(n 2 2) 20`, but is torch.float32 of the shape {list(shape)}"
+    )
 
 
 def test_first_input_is_blamed_before_the_list() -> None:

@@ -390,7 +390,7 @@ PILOT_MUTANTS: list[tuple[Any, ...]] = [
      "torch.cat([x, self.input_context_norm(context)], dim=-2)", True),
     ("context norm left out", IDEFICS2, "load",
      "\n                    context_norm: {name: input_context_norm, kind: rms, eps: 1e-6}", ""),
-    ("mask ignored", IDEFICS2, "bits", "\n                    mask: mask", ""),
+    ("mask ignored", IDEFICS2, "bits", "    if mask is None:\n        return None", "    return None", True),
     ("mask inverted", IDEFICS2, "bits", "mask = mask.to(torch.bool)", "mask = ~mask.to(torch.bool)", True),
     ("latents masked", IDEFICS2, "bits", "mask.new_ones(", "mask.new_zeros(", True),
     ("attention spelled out", IDEFICS2, "bits", SDPA, EAGER, True),

@@ -77,7 +77,10 @@ def test_mask(keys):
     close(module(x), module(x, torch.ones(3, 4, dtype=torch.bool)))
     for step in ("context", "context_and_self"):
         assert step
-    with pytest.raises(ValueError, match=r"^`mask` must be `b n`, but has the shape \[3, 5\]$"):
+    with pytest.raises(
+        ValueError,
+        match=r"^`mask` must be integers or booleans `b n`, but is torch.bool of the shape \[3, 5\]$",
+    ):
         module(x, torch.ones(3, 5, dtype=torch.bool))
 
 

@@ -102,7 +102,9 @@ def test_contract_and_guard():
     module = built("b (h w) c", "- spatial_merge: {size: m}", SIZE)
     with pytest.raises(ValueError, match=r"^`w` must be a multiple of 2 \(spatial_merge\), but is 5$"):
         module(draw(1, 20, 6), (4, 5))
-    with pytest.raises(ValueError, match=r"^`x` must be `\(n 2 2\) 6`, but has the shape \[6, 6\]$"):
+    with pytest.raises(
+        ValueError, match=r"^`x` must be floats `\(n 2 2\) 6`, but is torch.float64 of the shape \[6, 6\]$"
+    ):
         built("(n m m) c", "- spatial_merge: {size: m}")(draw(6, 6))
 
 

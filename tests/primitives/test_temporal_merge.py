@@ -40,7 +40,10 @@ def test_guards():
     module = built("packed(t h w) c", "- temporal_merge", GRID)
     with pytest.raises(ValueError, match=r"even number of frames \(temporal_merge\), but has 3"):
         module(draw(6, 6), torch.tensor([[3, 1, 2]]))
-    with pytest.raises(ValueError, match=r"^`x` must be `packed\(t h w\) 6`, but has the shape \[7, 6\]"):
+    with pytest.raises(
+        ValueError,
+        match=r"^`x` must be floats `packed\(t h w\) 6`, but is torch.float64 of the shape \[7, 6\]",
+    ):
         module(draw(7, 6), torch.tensor([[1, 1, 2], [2, 2, 1]]))
 
 

@@ -33,10 +33,13 @@ def test_channels_stay_side_by_side():
 def test_guards():
     module = built("b (h w) c", "- to_map", SIZE)
     with pytest.raises(
-        ValueError, match=r"^`x` must be `b \(h w\) 6`, but has the shape \[3, 10, 6\] with h = 3, w = 3$"
+        ValueError,
+        match=r"^`x` must be floats `b \(h w\) 6`, but is torch.float64 of the shape \[3, 10, 6\] with h = 3, w = 3$",
     ):
         module(draw(3, 10, 6), (3, 3))
-    with pytest.raises(ValueError, match=r"^`x` must be `\(n 2 3\) 6`, but has the shape \[7, 6\]$"):
+    with pytest.raises(
+        ValueError, match=r"^`x` must be floats `\(n 2 3\) 6`, but is torch.float64 of the shape \[7, 6\]$"
+    ):
         built("(n m k) c", "- to_map")(draw(7, 6))
 
 

@@ -23,7 +23,10 @@ def test_numbers():
 
 def test_guard():
     module = built("window(n) c", "- unwindow: {index: index}", INDEX)
-    with pytest.raises(ValueError, match=r"^`index` must be `n`, but has the shape \[6\]"):
+    with pytest.raises(
+        ValueError,
+        match=r"^`index` must be integers or booleans `n`, but is torch.int64 of the shape \[6\]: ",
+    ):
         module(draw(7, 6), torch.arange(6))
 
 

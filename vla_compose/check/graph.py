@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from vla_compose.primitives.base import Member, Node
+from vla_compose.primitives.base import Holds, Member, Node
 from vla_compose.spec.model import Chain, Output, Spec
 from vla_compose.types.dim import Dim
 from vla_compose.types.tensor import TensorType
@@ -96,6 +96,16 @@ class Graph:
                     for name, shape in member.entries():
                         _plant(tree, (prefix + name).split("."), shape)
         return list(_listed(tree, ""))
+
+    def holds(self) -> dict[str, Holds]:
+        """What the elements of inputs are that steps read beside the stream; a stream holds floats."""
+        found: dict[str, Holds] = {}
+        waiting = [node for checked in self.chains for node in checked.nodes]
+        while waiting:
+            node = waiting.pop()
+            found.update(node.step.body.reads())
+            waiting += node.body
+        return {name: held for name, held in found.items() if name in self.inputs}
 
     def parameters(self) -> int:
         """How many numbers the state dict holds."""

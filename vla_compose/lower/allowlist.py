@@ -18,10 +18,24 @@ PLAIN = frozenset({
 })  # fmt: skip
 """Nodes that are always fine."""
 CALLS = frozenset(
-    {"enumerate", "int", "len", "list", "min", "max", "range", "round", "sum", "super", "zip", "ValueError"}
+    {
+        "enumerate",
+        "int",
+        "isinstance",
+        "len",
+        "list",
+        "min",
+        "max",
+        "range",
+        "round",
+        "sum",
+        "super",
+        "zip",
+        "ValueError",
+    }
 )
 """Builtins that may be called. Everything else called by name must be defined or imported in the file."""
-BUILTINS = frozenset(dir(builtins)) - CALLS - {"bool", "dict", "float", "str", "tuple"}
+BUILTINS = frozenset(dir(builtins)) - CALLS - {"bool", "dict", "float", "object", "str", "tuple"}
 """Builtins that may not even be named, so that none is called under another name."""
 MODULES = sys.stdlib_module_names - {"select"}
 PLACES = frozenset({"compiler", "functional", "init", "nn"})

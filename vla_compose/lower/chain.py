@@ -89,7 +89,7 @@ def lower_chain(graph: Graph, checked: CheckedChain) -> LoweredChain:
     elif not chain.inline:
         guards.tensor(code.target, Edge(one(checked.before)))
         if not from_input:
-            guards.wrong.clear()
+            guards.checks.clear()
     grid = graph.spec.inputs.get(chain.per_image or "")
     columns = grid.names if isinstance(grid, GridInput) else []
     passed = columns or sorted(wanted - guards.sources.keys() - _per_image(graph))

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from vla_compose.check.graph import Edge, Graph, members
 from vla_compose.lower.code import Code
 from vla_compose.lower.guards import Guards
-from vla_compose.lower.layout import statements
+from vla_compose.lower.layout import condition, statements
 from vla_compose.lower.members import constructor, containers
 from vla_compose.primitives.base import Node
 from vla_compose.spec.inputs import FlagInput, GridInput, SizesInput
@@ -60,14 +60,34 @@ def unpack(graph: Graph, names: Iterable[str]) -> Statements:
     for name in names:
         value = graph.spec.inputs.get(name)
         if isinstance(value, SizesInput):
-            found.append((f"{', '.join(value.names)}{',' if len(value.names) == 1 else ''} = {name}", ""))
-        elif isinstance(value, GridInput):
-            columns = len(value.names)
-            shape = f"`{name}` must have one row an image with the columns `{value.grid}`"
+            count, comma = len(value.names), "," if len(value.names) == 1 else ""
+            kinds = f"[isinstance(at, int) and at > 0 for at in {name}]"
+            wrong = f"not isinstance({name}, (list, tuple)) or {kinds} != {[True] * count}"
+            what = f"{count} positive integers" if count > 1 else "one positive integer in a tuple"
+            message = f"`{name}` must be {what} `{value.sizes}`, but {{given({name})}}"
             found += [
                 ("if not is_compiling():", ""),
-                (f"    if {name}.dim() != 2 or {name}.shape[1] != {columns} or {name}.min() < 1:", ""),
-                (f'        raise ValueError(f"{shape}, each at least 1, but is {{{name}.tolist()}}")', ""),
+                (f"    if {wrong}:", ""),
+                (f'        raise ValueError(f"{message}")', ""),
+                (f"{', '.join(value.names)}{comma} = {name}", ""),
+            ]
+        elif isinstance(value, GridInput):
+            columns = len(value.names)
+            message = (
+                f"`{name}` must have one row an image with the columns `{value.grid}`, integers of at least 1"
+            )
+            parts = [
+                f"not isinstance({name}, Tensor)",
+                f"{name}.is_floating_point()",
+                f"{name}.dim() != 2",
+                f"{name}.shape[1] != {columns}",
+                f"not len({name})",
+                f"{name}.min() < 1",
+            ]
+            found += [
+                ("if not is_compiling():", ""),
+                *((line, "") for line in condition(parts, 1)),
+                (f'        raise ValueError(f"{message}, but {{given({name})}}")', ""),
                 (f"{grid_rows(name)} = {name}.tolist()", ""),
             ]
     return found

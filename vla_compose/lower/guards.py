@@ -9,37 +9,80 @@ from dataclasses import dataclass, field, replace
 from vla_compose.check.binding import solve
 from vla_compose.check.graph import Edge, Requirement
 from vla_compose.lower.code import columns, spaced
-from vla_compose.lower.layout import condition
+from vla_compose.lower.layout import INDENT, condition
+from vla_compose.primitives.base import Holds
 from vla_compose.types.dim import Dim
 from vla_compose.types.tensor import Axis, TensorType
 
 SHAPE = "_shape"
 
 
+_HOLDS: dict[Holds, str] = {"floats": "floats ", "integers": "integers or booleans ", "anything": ""}
+_FITS: dict[Holds, str] = {
+    "floats": " and {0}.is_floating_point()",
+    "integers": " and not {0}.is_floating_point()",
+    "anything": "",
+}
+
+
+@dataclass(slots=True)
+class Check:
+    """One `if … raise`: what may be wrong, and the message.
+
+    Args:
+        wrong: conditions, any of which is a mistake.
+        message: with `{…}` for what is put in.
+        shaped: the tensor whose shape is looked at once, as `_shape`; empty when it is no tensor or not so.
+        optional: condition that there is something to check.
+        fits: what the elements of `shaped` must be besides.
+        loop: header of the loop over a list that the check stands in.
+    """
+
+    wrong: list[str]
+    message: str
+    shaped: str = ""
+    optional: str = ""
+    fits: str = ""
+    loop: str = ""
+
+    def lines(self) -> list[str]:
+        """The statements, one level deep."""
+        depth = 2 if self.loop else 1
+        pad = INDENT * depth
+        found = [INDENT + self.loop] if self.loop else []
+        wrong = self.wrong
+        if self.shaped:
+            tensor = f"isinstance({self.shaped}, Tensor){self.fits.format(self.shaped)}"
+            found.append(f"{pad}{SHAPE} = {self.shaped}.shape if {tensor} else ()")
+            wrong = [_through_shape(part, self.shaped) for part in wrong]
+        found += condition(wrong, depth, self.optional)
+        return [*found, f"{pad}{INDENT}raise ValueError({'f' * ('{' in self.message)}{quoted(self.message)})"]
+
+
 @dataclass(slots=True)
 class Guards:
-    """What may be wrong, each with the message to raise; and the source of every size that is known."""
+    """What is checked when `forward` runs, and the source of every size that is known."""
 
     values: Mapping[str, int]
     sources: dict[str, str] = field(default_factory=dict)
-    wrong: list[tuple[list[str], str, str]] = field(default_factory=list)
+    checks: list[Check] = field(default_factory=list)
     grids: dict[str, list[str]] = field(default_factory=dict)
-    loops: list[tuple[str, list[str], str]] = field(default_factory=list)
 
     def told(self, symbols: Iterable[str]) -> None:
         """Sizes that `forward` is given as numbers."""
         self.sources.update({symbol: symbol for symbol in symbols})
 
-    def tensor(self, variable: str, edge: Edge, *, own: bool = True) -> None:
+    def tensor(self, variable: str, edge: Edge, *, holds: Holds = "floats", own: bool = True) -> None:
         """Check a tensor against its type; sizes that its shape gives become known.
 
         Args:
             variable: source of the tensor, and how messages name it.
             edge: its type.
-            own: check it fully; otherwise only sizes that another input has fixed already.
+            holds: what its elements must be.
+            own: check it fully; otherwise that it is a tensor, and sizes that another input has fixed.
         """
         type_ = edge.type.substitute(self.values)
-        wrong = [f"{variable}.dim() != {len(type_.axes)}"] if own else []
+        wrong = [f"{variable}.dim() != {len(type_.axes)}"] if own else [f"not isinstance({variable}, Tensor)"]
         for at in sorted(range(len(type_.axes)), key=lambda at: type_.axes[at].size.constant is None):
             size, length = type_.axes[at].size, f"{variable}.shape[{at}]"
             if type_.axes[at].packed:
@@ -51,14 +94,14 @@ class Guards:
                 wrong.append(f"{length} != {self.source(size)}")
             else:
                 wrong += self._bind(variable, at, edge, length, own)
-        if wrong:
-            note = " (one name, one size)" if _repeats(type_) else ""
-            message = f"`{variable}` must be `{type_}`{note}, but has the shape {{list({variable}.shape)}}"
-            told = [name for name in self.sources if self.sources[name] == name and name in type_.symbols()]
-            message += " with " + ", ".join(f"{name} = {{{name}}}" for name in told) if told else ""
-            rows = next((part.partition(" != ")[2] for part in wrong if " != sum(" in part), "")
-            message += f", and the grid counts {{{rows}}} rows" if rows else ""
-            self.wrong.append((wrong, f"{variable} is not None" if edge.optional else "", message))
+        note = " (one name, one size)" if _repeats(type_) else ""
+        message = f"`{variable}` must be {_HOLDS[holds]}`{type_}`{note}, but {{given({variable})}}"
+        told = [name for name in self.sources if self.sources[name] == name and name in type_.symbols()]
+        message += " with " + ", ".join(f"{name} = {{{name}}}" for name in told) if told else ""
+        rows = next((part.partition(" != ")[2] for part in wrong if " != sum(" in part), "")
+        message += f", and the grid counts {{{rows}}} rows" if rows else ""
+        optional = f"{variable} is not None" if edge.optional else ""
+        self.checks.append(Check(wrong, message, variable if own else "", optional, _FITS[holds]))
 
     def _packed(self, axis: Axis, length: str) -> list[str]:
         """The rows of all images add up to the length."""
@@ -91,18 +134,20 @@ class Guards:
             taken: names that the loop must leave alone.
         """
         length = edge.each.substitute(self.values) if edge.each is not None else None
-        message = f"`{variable}` must be a list of {length} tensors, but has {{len({variable})}}"
-        self.wrong.append(([f"len({variable}) != {length}"], "", message))
+        message = f"`{variable}` must be a list of {length} tensors, but "
+        kind = f"not isinstance({variable}, (list, tuple, Tensor))"
+        self.checks.append(Check([kind], f"{message}{{given({variable})}}"))
+        self.checks.append(Check([f"len({variable}) != {length}"], f"{message}has {{len({variable})}}"))
         one = Edge(replace(edge.type, each=None))
-        Guards(self.values, self.sources).tensor(
-            f"{variable}[0]", one, own=False
-        )  # for the sizes that it gives
+        sizes = Guards(self.values, self.sources)
+        sizes.tensor(f"{variable}[0]", one, own=False)
         at, tensor = (name + "_" * (name in taken) for name in ("at", "tensor"))
         each = Guards(self.values, self.sources, grids=self.grids)
         each.tensor(tensor, one)
-        for parts, _, text in each.wrong:
-            named = text.replace(f"`{tensor}`", f"`{variable}[{{{at}}}]`", 1)
-            self.loops.append((f"for {at}, {tensor} in enumerate({variable}):", parts, named))
+        (check,) = each.checks
+        check.message = check.message.replace(f"`{tensor}`", f"`{variable}[{{{at}}}]`", 1)
+        check.loop = f"for {at}, {tensor} in enumerate({variable}):"
+        self.checks.append(check)
 
     def requirement(self, requirement: Requirement) -> None:
         """Check a contract on a size; one on data is enforced by its step."""
@@ -115,7 +160,7 @@ class Guards:
         else:
             text, wanted = f"{value} < {requirement.at_least}", f"at least {requirement.at_least}"
         message = f"`{spaced(requirement.size)}` must be {wanted} ({requirement.why}), but is {{{value}}}"
-        self.wrong.append(([text], "", message))
+        self.checks.append(Check([text], message))
 
     def source(self, size: Dim) -> str:
         """Source of a size whose symbols are all known."""
@@ -123,27 +168,13 @@ class Guards:
 
     def lines(self) -> list[str]:
         """The statements, to stand first in `forward`."""
-        if not self.wrong:
+        if not self.checks:
             return []
-        lines = ["if not is_compiling():"]
-        for parts, guard, message in self.wrong:
-            variable = message.removeprefix("`").partition("`")[0]
-            if not guard and sum(part.count(f"{variable}.shape") for part in parts) > 1:
-                # One look at the shape in place of several: each costs as much as a small operation.
-                lines.append(f"    {SHAPE} = {variable}.shape")
-                parts = [_through_shape(part, variable) for part in parts]
-            lines += condition(parts, 1, guard)
-            lines.append(f"        raise ValueError({'f' if '{' in message else ''}{quoted(message)})")
-        for loop, parts, message in self.loops:
-            lines += [
-                f"    {loop}",
-                *condition(parts, 2),
-                f"            raise ValueError(f{quoted(message)})",
-            ]
-        return lines
+        return ["if not is_compiling():", *(line for check in self.checks for line in check.lines())]
 
 
 def _through_shape(part: str, variable: str) -> str:
+    """One look at the shape in place of several: each costs as much as a small operation."""
     return re.sub(
         rf"\b{re.escape(variable)}\.shape\b", SHAPE, part.replace(f"{variable}.dim()", f"len({SHAPE})")
     )

@@ -41,14 +41,17 @@ def source(graph: Graph) -> str:
     chains = [lower_chain(graph, checked) for checked in ordered(graph)]
     pieces = {name for lowered in chains for name in lowered.code.pieces}
     pieces |= {name for lowered in chains for member in lowered.checked.members() for name in member.runtime}
-    blocks = [_header(graph), *(piece(name) for name in sorted(pieces))]
+    classes: list[str] = []
     for lowered in chains:
-        blocks += lowered.code.classes
+        classes += lowered.code.classes
         if not lowered.inline:
-            blocks.append(_chain_class(graph, lowered))
-    blocks.append(_main_class(graph, chains))
-    if any("if not is_compiling():" in block for block in blocks):
-        blocks[0] += "\n\nis_compiling = torch.compiler.is_compiling"
+            classes.append(_chain_class(graph, lowered))
+    classes.append(_main_class(graph, chains))
+    header = _header(graph)
+    if any("if not is_compiling():" in text for text in classes):
+        header += "\n\nis_compiling = torch.compiler.is_compiling"
+        pieces.add("given")
+    blocks = [header, *(piece(name) for name in sorted(pieces)), *classes]
     return "\n\n\n".join(blocks) + "\n"
 
 
@@ -140,11 +143,12 @@ def _guards(graph: Graph, chains: Sequence[LoweredChain]) -> Guards:
         if c.inline or c.checked.chain.per_image or isinstance(c.checked.chain.source, Combine)
     ]
     read = {name for c in shared for name in (*names(c.checked.chain.source), *c.side, *c.checked.inputs)}
+    held = graph.holds()
     for name, edge in graph.inputs.items():
         if edge.each is not None:
             guards.tensors(name, edge, taken_names(graph))
         else:
-            guards.tensor(name, edge, own=name in read)
+            guards.tensor(name, edge, holds=held.get(name, "floats"), own=name in read | held.keys())
     for lowered in inline:
         for requirement in lowered.checked.requirements:
             guards.requirement(requirement)
