@@ -17,7 +17,7 @@ from vla_compose.weights.errors import CheckpointError, shown
 from vla_compose.weights.headers import PREFIX, Stored, header_size, parse_header
 from vla_compose.weights.index import MAX_INDEX, joined, parse_index
 from vla_compose.weights.local import LocalStore
-from vla_compose.weights.store import CONFIG, INDEX, SINGLE, Store
+from vla_compose.weights.store import CONFIG, INDEX, SINGLE, Listener, Store
 
 MAX_CONFIG = 4 * 2**20
 _REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
@@ -39,6 +39,10 @@ class Checkpoint:
         self.tensors: Mapping[str, Stored] = _tensors(store)
         self.files = sorted({stored.file for stored in self.tensors.values()})
         self.stored_bytes = sum(map(store.size, self.files))
+
+    def listen(self, listener: Listener | None) -> None:
+        """Call a function with `read_bytes` whenever some were read."""
+        self._store.listener = listener
 
     @property
     def where(self) -> str:
@@ -95,6 +99,7 @@ def open_checkpoint(
     revision: str | None = None,
     token: str | bool | None = None,
     endpoint: str | None = None,
+    listener: Listener | None = None,
 ) -> Checkpoint:
     """Open a checkpoint and read its headers, not its data.
 
@@ -104,11 +109,13 @@ def open_checkpoint(
         revision: branch, tag or commit on the Hub.
         token: for the Hub; the saved one otherwise.
         endpoint: another Hub than that of the variable `HF_ENDPOINT`.
+        listener: called with the number of bytes read so far, whenever some were read.
 
     Raises:
         CheckpointError: there is no such checkpoint, it cannot be read, or it is damaged or hostile.
     """
     store = _store(source, revision, token, endpoint)
+    store.listener = listener
     try:
         return Checkpoint(store)
     except BaseException:

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from threading import Lock
 
 import torch
 from huggingface_hub import HfApi, constants, hf_hub_url
@@ -32,7 +31,7 @@ from vla_compose.weights.local import CONVERT
 from vla_compose.weights.store import CONFIG, INDEX, PICKLED, Store, T
 
 ATTEMPTS = 4
-"""How often a transfer that breaks off is taken up again."""
+"""How often in a row a transfer may break off without a byte."""
 RETRIES = 3
 WORKERS = 8
 # What sockets raise, and the HTTP library of `huggingface_hub`, whichever it is; and what comes of the
@@ -63,8 +62,7 @@ class HubStore(Store):
         token: str | bool | None = None,
         endpoint: str | None = None,
     ) -> None:
-        self.where = repository
-        self._lock = Lock()
+        super().__init__(repository)
         self._api = HfApi(endpoint=endpoint, token=token, library_name="vla_compose")
         with _explained(repository, revision):
             info = self._api.model_info(
@@ -114,15 +112,14 @@ class HubStore(Store):
         """Nothing is open between requests; the session belongs to `huggingface_hub`."""
 
     def _fetch(self, file: str, begin: int, end: int, take: Callable[[bytes], None]) -> None:
-        at = begin
-        for _ in range(ATTEMPTS):
-            if at == end:
-                return
-            at += self._request(file, at, end, take)
-        if at < end:
-            raise CheckpointError(
-                f"{shown(self.where)} broke off {ATTEMPTS} times in {shown(file)}; check the network"
-            )
+        at, failed = begin, 0
+        while at < end:
+            brought = self._request(file, at, end, take)
+            at += brought
+            failed = 0 if brought else failed + 1
+            if failed == ATTEMPTS:
+                message = f"{shown(self.where)} broke off {failed} times in {shown(file)}"
+                raise CheckpointError(f"{message}; check the network and try again")
 
     def _request(self, file: str, begin: int, end: int, take: Callable[[bytes], None]) -> int:
         """Take what one request brings of a range; returns how much: less when the connection breaks."""
@@ -147,10 +144,9 @@ class HubStore(Store):
                     part = part[: end - begin - taken]
                     take(part)
                     taken += len(part)
+                    self.count(len(part))
                     if taken == end - begin:
                         break
-        with self._lock:
-            self.read_bytes += taken
         return taken
 
     def _check_range(self, file: str, begin: int, end: int, status: int, found: str | None) -> None:

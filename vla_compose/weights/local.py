@@ -36,7 +36,7 @@ class LocalStore(Store):
     """
 
     def __init__(self, path: Path) -> None:
-        self.where = str(path)
+        super().__init__(str(path))
         self._folder = path if path.is_dir() else None
         self._paths = {file.name: file for file in (_listed(path) if self._folder else [path])}
         self._files: dict[str, tuple[int, int]] = {}
@@ -60,7 +60,7 @@ class LocalStore(Store):
                 raise CheckpointError(f"{shown(file)} became shorter while it was read")
             parts.append(part)
             at += len(part)
-        self.read_bytes += end - begin
+        self.count(end - begin)
         return b"".join(parts)
 
     def copy(self, file: str, begin: int, into: Tensor) -> None:
@@ -70,7 +70,7 @@ class LocalStore(Store):
             stop = min(end, at - at % WINDOW + WINDOW)
             descriptor = self._checked(file, end)
             _copy_window(descriptor, at, into[at - begin : stop - begin])
-            self.read_bytes += stop - at
+            self.count(stop - at)
             at = stop
 
     def close(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterable
+from threading import Lock
 from typing import TypeVar
 
 from torch import Tensor
@@ -15,14 +16,24 @@ CONFIG = "config.json"
 PICKLED = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle")
 
 
+Listener = Callable[[int], None]
+"""Hears how many bytes were read so far."""
+
+
 class Store(ABC):
     """Files that are read in pieces. `read_bytes` counts every byte of them that was read."""
+
+    def __init__(self, where: str) -> None:
+        self.where = where
+        self._lock = Lock()
 
     where: str
     """What the user named, for messages."""
     revision: str | None = None
     """The commit that is read; `None` on disk."""
     read_bytes: int = 0
+    listener: Listener | None = None
+    """Called after each piece that was read."""
     first_read: int = 8
     """How much of a file to read at first: the length of its header, or more where asking costs."""
 
@@ -57,6 +68,13 @@ class Store(ABC):
     def each(self, work: Callable[[str], T], files: Iterable[str]) -> list[T]:
         """`work` on every file, at the same time where that is faster; results in the order of `files`."""
         return [work(file) for file in files]
+
+    def count(self, read: int) -> None:
+        """Note that some bytes were read."""
+        with self._lock:
+            self.read_bytes += read
+        if self.listener is not None:
+            self.listener(self.read_bytes)
 
     @abstractmethod
     def close(self) -> None:

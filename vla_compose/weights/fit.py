@@ -1,0 +1,120 @@
+"""Whether what is stored fits a module: checked on headers alone, before any weight is read."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+
+import torch
+from torch import Tensor
+
+from vla_compose.spec.faults import nearest
+from vla_compose.weights.errors import CheckpointError, shown
+from vla_compose.weights.headers import Stored
+
+FLOATS = {"F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
+
+
+def check_fit(
+    wanted: Mapping[str, Tensor],
+    stored: Mapping[str, Stored],
+    names: Mapping[str, str],
+    *,
+    prefix: str = "",
+    dtype: torch.dtype | None = None,
+) -> torch.dtype:
+    """Compare a state dict with the tensors of a checkpoint.
+
+    Args:
+        wanted: the state dict, which may be on the meta device.
+        stored: what the checkpoint holds, by its names.
+        names: the name there of every entry of ours.
+        prefix: what every name there starts with.
+        dtype: what the tensors are converted to; they must agree on one otherwise.
+
+    Returns:
+        The dtype that the module gets.
+
+    Raises:
+        CheckpointError: tensors are missing, left over, or of another shape or type; all of them are listed.
+    """
+    wrong = [*_missing(stored, names, prefix), *_left_over(stored, names, prefix)]
+    wrong += [*_misshapen(wanted, stored, names), *_no_floats(stored, names)]
+    if wrong:
+        raise CheckpointError("the checkpoint does not fit the adapter; nothing was loaded", wrong)
+    if dtype is not None:
+        return dtype
+    kinds = Counter(stored[theirs].dtype for theirs in names.values())
+    if len(kinds) > 1:
+        (most, _), *_ = kinds.most_common()
+        others = [
+            f"{shown(theirs)} is {stored[theirs].dtype}"
+            for theirs in names.values()
+            if stored[theirs].dtype != most
+        ]
+        fix = str(FLOATS[most]).removeprefix("torch.")
+        raise CheckpointError(
+            f"the adapter is stored in several types, mostly {most}: choose what to convert to, dtype={fix}",
+            others,
+        )
+    return FLOATS[next(iter(kinds))]
+
+
+def left_over(stored: Mapping[str, Stored], names: Mapping[str, str], prefix: str) -> list[str]:
+    """Names that stand among those of the adapter, but are none of them."""
+    tops = {_top(theirs, prefix) for theirs in names.values()}
+    mapped = set(names.values())
+    return [name for name in stored if name not in mapped and _top(name, prefix) in tops]
+
+
+def _top(name: str, prefix: str) -> str | None:
+    """The prefix and the first part after it; `None` outside the prefix.
+
+    A layout without a prefix is that of a file that holds nothing else, so that everything is inside.
+    """
+    if not prefix:
+        return ""
+    return prefix + name[len(prefix) :].split(".")[0] if name.startswith(prefix) else None
+
+
+def _missing(stored: Mapping[str, Stored], names: Mapping[str, str], prefix: str) -> Iterator[str]:
+    gone = {ours: theirs for ours, theirs in names.items() if theirs not in stored}
+    if not gone:
+        return
+    mapped = set(names.values())
+    free = [name for name in stored if name not in mapped]
+    # The nearest name is looked for among few: first those in the place of the adapter.
+    free.sort(key=lambda name: not name.startswith(prefix))
+    for ours, theirs in gone.items():
+        near = nearest(theirs, free)
+        hint = f"; the nearest is {shown(near)}" if near else ""
+        own = "" if ours == theirs else f", our `{ours}`"
+        yield f"missing: {shown(theirs)}{own}{hint}"
+
+
+def _left_over(stored: Mapping[str, Stored], names: Mapping[str, str], prefix: str) -> Iterator[str]:
+    for name in left_over(stored, names, prefix):
+        near = nearest(name, names.values())
+        hint = f"; the nearest that it has is {shown(near)}" if near else ""
+        yield f"left over: {shown(name)} is no parameter of the adapter{hint}"
+
+
+def _misshapen(
+    wanted: Mapping[str, Tensor], stored: Mapping[str, Stored], names: Mapping[str, str]
+) -> Iterator[str]:
+    for ours, theirs in names.items():
+        found = stored.get(theirs)
+        if found is not None and found.shape != tuple(wanted[ours].shape):
+            yield f"shape: {shown(theirs)} is {_shape(found.shape)}, not {_shape(tuple(wanted[ours].shape))}"
+
+
+def _no_floats(stored: Mapping[str, Stored], names: Mapping[str, str]) -> Iterator[str]:
+    for theirs in names.values():
+        found = stored.get(theirs)
+        if found is not None and found.dtype not in FLOATS:
+            why = "is quantised" if found.dtype.startswith("F") else "holds no floating-point numbers"
+            yield f"type: {shown(theirs)} {why} ({found.dtype}), not one of {', '.join(FLOATS)}"
+
+
+def _shape(shape: tuple[int, ...]) -> str:
+    return " x ".join(map(str, shape)) or "a single number"

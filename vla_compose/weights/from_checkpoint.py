@@ -1,0 +1,97 @@
+"""`from_checkpoint`: the adapter of a released model, with its weights. Imports without torch."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from vla_compose.api import Source, load
+from vla_compose.check.infer import infer
+from vla_compose.diagnostics import BuildError
+from vla_compose.spec.model import Spec
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+
+def from_checkpoint(
+    spec: Source,
+    source: str | os.PathLike[str],
+    *,
+    variant: str | None = None,
+    revision: str | None = None,
+    layout: str | None = None,
+    device: torch.device | str | None = None,
+    dtype: torch.dtype | None = None,
+    token: str | bool | None = None,
+    progress: bool | None = None,
+    **dims: int,
+) -> nn.Module:
+    """Build an adapter with the weights of a released checkpoint, of which it reads nothing else.
+
+    Headers tell the dims, and are checked against the module before any weight is read. Either every
+    parameter is loaded, or an error says why not. Pickles are never read. Data come in pieces: memory-mapped
+    windows on disk, ranges on the Hub.
+
+    The adapter keeps the dtype in which it is stored. `dtype` converts it, also to fewer bits; floating point
+    only. Tensors that are stored as integers, as booleans, as complex numbers or quantised are refused.
+
+    Args:
+        spec: the name of a shipped spec, a path, or a spec from `load`.
+        source: a folder with `model.safetensors` or `model.safetensors.index.json`, one `.safetensors` file,
+            or a repository `owner/name` on the Hub. A path that exists goes before the Hub.
+        variant: one of the released sizes; must agree with the checkpoint.
+        revision: branch, tag or commit on the Hub, resolved once.
+        layout: the name of a layout of the spec; recognised by the names in the checkpoint otherwise.
+        device: where parameters go; the CPU otherwise.
+        dtype: what parameters are converted to; as stored otherwise.
+        token: for the Hub; the saved one otherwise. The Hub is that of the variable `HF_ENDPOINT`.
+        progress: show a bar on stderr, or never; on a terminal, once it takes two seconds, otherwise.
+        dims: integers that replace dims of the spec; must agree with the checkpoint.
+
+    Returns:
+        The module, in train mode. `vla_compose.weights.report_of` says what was loaded, and from where.
+
+    Raises:
+        SpecError: the spec has mistakes, or has them with the dims of the checkpoint.
+        CheckpointError: there is no such checkpoint, it cannot be read, it is damaged, or it does not hold
+            this adapter.
+        BuildError: there is no such variant, dim or device, or torch is not installed.
+    """
+    try:
+        import torch
+    except ModuleNotFoundError:
+        raise BuildError("weights need PyTorch: run `pip install 'vla-compose[torch]'`") from None
+    from vla_compose.compiled import compiled
+    from vla_compose.weights.checkpoint import open_checkpoint
+    from vla_compose.weights.dims import dims_of
+    from vla_compose.weights.loading import load_into
+    from vla_compose.weights.naming import layout_named, mapping, recognise
+    from vla_compose.weights.progress import shown_progress
+
+    loaded = spec if isinstance(spec, Spec) else load(spec)
+    with (
+        shown_progress(f"reading {loaded.name}", wanted=progress) as show,
+        open_checkpoint(
+            source, revision=revision, token=token, listener=lambda read: show(read, None)
+        ) as checkpoint,
+    ):
+        found = recognise(loaded, checkpoint.tensors) if layout is None else layout_named(loaded, layout)
+        shapes = {name: stored.shape for name, stored in checkpoint.tensors.items()}
+        solved = dims_of(loaded, found, shapes, checkpoint.config, variant, dims)
+        graph = infer(loaded, solved)
+        with torch.device("meta"):
+            module = compiled(graph)()
+        load_into(
+            module,
+            checkpoint,
+            mapping(graph, found),
+            layout=found.name,
+            prefix=found.prefix,
+            dims=graph.values,
+            device=device,
+            dtype=dtype,
+            progress=show,
+        )
+    return module
