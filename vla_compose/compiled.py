@@ -23,7 +23,7 @@ _GRAPHS: dict[type[nn.Module], Graph] = {}
 
 
 def compiled(graph: Graph) -> type[nn.Module]:
-    """The class of a checked spec, made by running its source. The same source gives the same class."""
+    """The class of a checked spec, made by running its source. The same text and dims give the same class."""
     key = (graph.spec.text, tuple(graph.values.items()))
     if key not in _CLASSES:
         module = _module(source(graph), graph)
@@ -38,7 +38,8 @@ def graph_of(module: nn.Module) -> Graph | None:
 
 
 def _module(text: str, graph: Graph) -> ModuleType:
-    digest = hashlib.sha256(text.encode()).hexdigest()[:16]
+    # Two specs may differ in what no source shows, and a module must know the one that it was made from.
+    digest = hashlib.sha256(f"{text}\0{graph.spec.text}".encode()).hexdigest()[:16]
     name = f"{PREFIX}_{class_name(graph.spec.name).lower()}_{digest}"
     known = sys.modules.get(name)
     if known is not None:
