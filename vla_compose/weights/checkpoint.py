@@ -127,6 +127,8 @@ def _store(
     source: str | os.PathLike[str], revision: str | None, token: str | bool | None, endpoint: str | None
 ) -> Store:
     path = Path(source)
+    if not os.fspath(source):
+        raise CheckpointError("no checkpoint is named: give a folder, a `.safetensors` file, or `owner/name`")
     if isinstance(source, str) and _REPOSITORY.fullmatch(source) and not os.path.lexists(path):
         from vla_compose.weights.hub import HubStore
 

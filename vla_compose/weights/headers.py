@@ -31,7 +31,7 @@ BITS = {
 }
 _NAME = re.compile(r"[A-Za-z0-9_/:@+-]+(\.[A-Za-z0-9_/:@+-]+)*")
 _DUNDER = re.compile(r"(^|\.)__[^.]*__(\.|$)")
-_LFS = b"version https://git-lfs"
+_LFS = b"version "
 _PICKLES = (b"PK\x03\x04", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
 
 
@@ -63,6 +63,10 @@ def header_size(start: bytes, size: int, file: str) -> int:
     Raises:
         CheckpointError: this is no safetensors file, or the header is longer than the file.
     """
+    length = int.from_bytes(start[:PREFIX], "little") if len(start) >= PREFIX and size >= PREFIX else None
+    if length is not None and length <= MAX_HEADER and length + PREFIX <= size:
+        return length
+    # Only now: a good file can start like a pickle.
     if start.startswith(_LFS):
         raise CheckpointError(
             f"{shown(file)} is a Git LFS pointer, not the weights: run `git lfs pull` in its folder"
@@ -71,18 +75,13 @@ def header_size(start: bytes, size: int, file: str) -> int:
         raise CheckpointError(
             f"{shown(file)} is a pickle, which can run code, and is never loaded: convert it to safetensors"
         )
-    if len(start) < PREFIX or size < PREFIX:
+    if length is None:
         raise CheckpointError(_broken(file, f"it has only {size} bytes"))
-    length = int.from_bytes(start[:PREFIX], "little")
     if length > MAX_HEADER:
-        raise CheckpointError(
-            _broken(file, f"its header claims {length:,} bytes; the limit is {MAX_HEADER:,}")
-        )
-    if length + PREFIX > size:
-        raise CheckpointError(
-            _broken(file, f"its header claims {length:,} bytes, but the file has {size:,}; download it again")
-        )
-    return length
+        why = f"its header claims {length:,} bytes; the limit is {MAX_HEADER:,}"
+        raise CheckpointError(_broken(file, why))
+    why = f"its header claims {length:,} bytes, but the file has {size:,}; download it again"
+    raise CheckpointError(_broken(file, why))
 
 
 def parse_header(data: bytes, size: int, file: str) -> dict[str, Stored]:

@@ -14,7 +14,7 @@ from vla_compose.weights.errors import CheckpointError, shown
 from vla_compose.weights.headers import Stored, is_name
 
 MAX_INDEX = 64 * 2**20
-MAX_SHARDS = 4096
+MAX_SHARDS = 1000
 _SHARD = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,200}\.safetensors", re.ASCII)
 
 
