@@ -111,7 +111,7 @@ def _unused(member: Member) -> Row:
 def _outputs(graph: Graph) -> Section:
     rows = []
     for output, edge in graph.outputs:
-        inside, outside = _source(graph, output.source).type, edge.type
+        inside, outside = source_of(graph, output.source).type, edge.type
         flow = f"{formula.tokens(inside, graph.values)} -> {formula.tokens(outside, graph.values)}"
         rows.append((output.name, str(outside), formula.size(outside, graph.values), flow))
     return Section("outputs", rows, ("name", "type", "size", "tokens in -> out"))
@@ -137,7 +137,7 @@ def flops(graph: Graph, run: Set[str]) -> list[Dim]:
     return [n.flops * c.copies for c in graph.chains if c.chain.name in run for n in c.nodes]
 
 
-def _source(graph: Graph, origin: Origin) -> Edge:
+def source_of(graph: Graph, origin: Origin) -> Edge:
     """The input that a chain starts from, through the chains before it."""
     name = names(origin)[0]
     while name not in graph.inputs:

@@ -86,6 +86,10 @@ class Dim:
             return monomial[0][0]
         return None
 
+    def terms(self) -> Iterator[tuple[Monomial, int]]:
+        """Every monomial with its factor, in the order in which it is printed."""
+        yield from sorted(self._terms.items(), key=lambda term: (-_degree(term[0]), _names(term[0])))
+
     def symbols(self) -> frozenset[str]:
         """Every name in it."""
         if self._symbols is None:
@@ -186,6 +190,15 @@ class Dim:
         """True when every value of the symbols gives a multiple of `divisor`."""
         return all(factor % divisor == 0 for factor in self._terms.values())
 
+    @property
+    def increasing(self) -> bool:
+        """Whether it grows with each of its symbols, for positive values; not so known with quotients."""
+        return all(
+            factor > 0 and all(isinstance(atom, str) for atom, _ in monomial)
+            for monomial, factor in self._terms.items()
+            if monomial
+        )
+
     def coefficient(self, base: Dim) -> int:
         """The factor of a monomial such as `n` or `s*s`; 0 when it does not occur."""
         ((monomial, _),) = base._terms.items()
@@ -200,22 +213,8 @@ class Dim:
         name = self.symbol
         if name is not None:
             return Dim.of(values[name]) if name in values else self
-        if self.constant is not None or not self.symbols() & values.keys():
-            return self
-        total = Dim.of(0)
-        for monomial, factor in self._terms.items():
-            term = Dim.of(factor)
-            for atom, power in monomial:
-                base: int | Dim
-                if isinstance(atom, str):
-                    base = values.get(atom, Dim.of(atom))
-                else:
-                    above, below = atom.numerator.substitute(values), atom.divisor.substitute(values)
-                    base = above % below if atom.remainder else above // below
-                for _ in range(power):
-                    term = term * base
-            total = total + term
-        return total
+        given = tuple([(symbol, values[symbol]) for symbol in self.symbols() if symbol in values])
+        return _substituted(self, given) if given else self
 
     def source(self) -> str:
         """A Python expression of the same value."""
@@ -242,8 +241,7 @@ class Dim:
     def _printed(self) -> str:
         if not self._terms:
             return "0"
-        ordered = sorted(self._terms.items(), key=lambda term: (-_degree(term[0]), _names(term[0])))
-        text = "+".join(_term(monomial, factor) for monomial, factor in ordered)
+        text = "+".join(_term(monomial, factor) for monomial, factor in self.terms())
         return text.replace("+-", "-")
 
     def __repr__(self) -> str:
@@ -253,6 +251,25 @@ class Dim:
 @lru_cache(maxsize=4096)
 def _made(value: int | str) -> Dim:
     return Dim({((value, 1),): 1} if isinstance(value, str) else {(): value})
+
+
+@lru_cache(maxsize=4096)
+def _substituted(dim: Dim, given: tuple[tuple[str, int | Dim], ...]) -> Dim:
+    values = dict(given)
+    total = Dim.of(0)
+    for monomial, factor in dim._terms.items():
+        term = Dim.of(factor)
+        for atom, power in monomial:
+            base: int | Dim
+            if isinstance(atom, str):
+                base = values.get(atom, Dim.of(atom))
+            else:
+                above, below = atom.numerator.substitute(values), atom.divisor.substitute(values)
+                base = above % below if atom.remainder else above // below
+            for _ in range(power):
+                term = term * base
+        total = total + term
+    return total
 
 
 def product(dims: Iterable[Dim]) -> Dim:

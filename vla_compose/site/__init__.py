@@ -1,0 +1,1 @@
+"""Pages about specs, for a site: a page each, a gallery, a comparison. Made from checked graphs; no torch."""
