@@ -43,7 +43,7 @@ def infer(
         SpecError: with every mistake found.
     """
     faults = faults if faults is not None else Faults(spec.document)
-    values = _values(spec, overrides or {}, faults, variant)
+    values = dim_values(spec, overrides or {}, faults, variant)
     if faults.found:
         raise SpecError(faults.found)
     inputs = _inputs(spec, values, faults)
@@ -123,8 +123,8 @@ def _joined(
     return Edge(joined)
 
 
-def _values(
-    spec: Spec, overrides: Mapping[str, int | Dim], faults: Faults, variant: str | None
+def dim_values(
+    spec: Spec, overrides: Mapping[str, int | Dim], faults: Faults, variant: str | None = None
 ) -> dict[str, int]:
     """Every dim as an integer: what was given, then what follows from it."""
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from vla_compose.check.graph import Graph
-from vla_compose.primitives.base import Path, Step
+from vla_compose.check.slots import conditional, first
+from vla_compose.primitives.base import Path
 from vla_compose.spec.faults import Faults, nearest, safe
 from vla_compose.spec.layouts import Layout
 
@@ -15,7 +16,7 @@ def check_layouts(graph: Graph, faults: Faults) -> None:
     if not graph.spec.layouts:
         return
     names = [name for name, _ in graph.entries()]
-    paths = _above(names) | _above(_left_out(graph))
+    paths = _above(names) | _above(first(name) for name, _ in conditional(graph.spec))
     for layout in graph.spec.layouts.values():
         path: Path = ("layouts", layout.name, "names")
         for ours in layout.names:
@@ -46,21 +47,6 @@ def _above(names: Iterable[str]) -> set[str]:
         for parts in (name.split(".") for name in names)
         for count in range(1, len(parts) + 1)
     }
-
-
-def _left_out(graph: Graph) -> Iterator[str]:
-    """Names of steps with a condition, which other dims may bring in."""
-
-    def named(steps: Iterable[Step]) -> Iterator[str]:
-        for step in steps:
-            if step.body.when is not None:
-                yield from step.body.names()
-            for field in step.body.nested:
-                yield from named(getattr(step.body, field))
-
-    for chain in graph.spec.chains.values():
-        level = "" if chain.inline else f"{chain.name}."
-        yield from (level + name for name in named(chain.steps))
 
 
 def _tops(names: Iterable[str]) -> list[str]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from vla_compose.check.graph import Graph
-from vla_compose.primitives.base import Member, Node
+from vla_compose.primitives.base import Member, Node, Step
 from vla_compose.primitives.fields import Condition
 from vla_compose.primitives.repeat import Repeat
-from vla_compose.spec.model import Chain, names
+from vla_compose.spec.model import Chain, Spec, names
 from vla_compose.types.dim import Dim
 
 ANY = "*"
@@ -34,7 +34,12 @@ class Slot:
 
     def first(self) -> str:
         """The name in the first module of each list."""
-        return self.name.replace(ANY, "0")
+        return first(self.name)
+
+
+def first(name: str) -> str:
+    """The name of a slot in the first module of each list."""
+    return name.replace(ANY, "0")
 
 
 def slots(graph: Graph) -> list[Slot]:
@@ -42,13 +47,33 @@ def slots(graph: Graph) -> list[Slot]:
     found: list[Slot] = []
     for checked in graph.chains:
         chain = checked.chain
-        level = Slot("" if chain.inline else f"{chain.name}.", ())
-        if chain.each:
-            level = Slot(f"{level.name}{ANY}.", (), (_length(chain, graph),))
+        level = Slot(_level(chain), (), (_length(chain, graph),) if chain.each else ())
         found += _below(checked.nodes, level)
         for member in checked.unused:
             found += _entries(member, level)
     return found
+
+
+def conditional(spec: Spec) -> list[tuple[str, Condition]]:
+    """The names that steps with a condition give, whether or not it holds; none below another condition."""
+
+    def named(steps: Iterable[Step], level: str) -> Iterator[tuple[str, Condition]]:
+        for step in steps:
+            body = step.body
+            if body.when is not None:
+                yield from ((level + name, body.when) for name in body.names())
+                continue
+            below = f"{level}{body.name}.{ANY}." if isinstance(body, Repeat) else level
+            for field in body.nested:
+                yield from named(getattr(body, field), below)
+
+    return [found for chain in spec.chains.values() for found in named(chain.steps, _level(chain))]
+
+
+def _level(chain: Chain) -> str:
+    """What stands before the names of a chain."""
+    level = "" if chain.inline else f"{chain.name}."
+    return f"{level}{ANY}." if chain.each else level
 
 
 def _length(chain: Chain, graph: Graph) -> Dim:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import keyword
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
@@ -98,6 +99,10 @@ class Condition:
     left: Dim
     right: Dim
     equal: bool
+
+    def holds(self, values: Mapping[str, int]) -> bool:
+        """Whether it holds for dims with these values, which must be all of its dims."""
+        return (self.left.substitute(values) == self.right.substitute(values)) is self.equal
 
     def __str__(self) -> str:
         return f"{self.left} {'==' if self.equal else '!='} {self.right}"
