@@ -48,7 +48,7 @@ def is_untouched(card: str) -> bool:
 
 def escaped(text: str) -> str:
     """Text that Markdown and HTML show as it is: every character with a meaning as a number, on one line."""
-    return _SPECIAL.sub(lambda found: f"&#{ord(found[0])};", " ".join(printable(text).split()))
+    return _SPECIAL.sub(lambda found: f"&#{ord(found[0])};", printable(" ".join(text.split())))
 
 
 def _digest(text: str) -> str:

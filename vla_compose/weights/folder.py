@@ -87,6 +87,7 @@ def _replace(draft: str, target: str, names: Collection[str]) -> None:
     kept = os.path.join(draft, secrets.token_hex(8))
     os.mkdir(kept)
     done: list[str] = []
+    new_ones = {name for name in names if not os.path.lexists(os.path.join(target, name))}
     try:
         for name in names:
             new, place, old = (os.path.join(folder, name) for folder in (draft, target, kept))
@@ -99,10 +100,10 @@ def _replace(draft: str, target: str, names: Collection[str]) -> None:
         for name in done:
             old, place = os.path.join(kept, name), os.path.join(target, name)
             with contextlib.suppress(OSError):
-                if os.path.lexists(old):
-                    os.replace(old, place)
-                else:
+                if name in new_ones:
                     os.unlink(place)
+                else:
+                    os.replace(old, place)
         raise
 
 
