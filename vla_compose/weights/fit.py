@@ -20,7 +20,7 @@ def check_fit(
     stored: Mapping[str, Stored],
     names: Mapping[str, str],
     *,
-    prefix: str = "",
+    prefix: str | None = None,
     dtype: torch.dtype | None = None,
 ) -> torch.dtype:
     """Compare a state dict with the tensors of a checkpoint.
@@ -29,7 +29,7 @@ def check_fit(
         wanted: the state dict, which may be on the meta device.
         stored: what the checkpoint holds, by its names.
         names: the name there of every entry of ours.
-        prefix: what every name there starts with.
+        prefix: what every name there starts with; `None` if the checkpoint holds nothing else.
         dtype: what the tensors are converted to; they must agree on one otherwise.
 
     Returns:
@@ -60,31 +60,31 @@ def check_fit(
     return FLOATS[next(iter(kinds))]
 
 
-def left_over(stored: Mapping[str, Stored], names: Mapping[str, str], prefix: str) -> list[str]:
-    """Names that stand among those of the adapter, but are none of them."""
-    tops = {_top(theirs, prefix) for theirs in names.values()}
-    mapped = set(names.values())
-    return [name for name in stored if name not in mapped and _top(name, prefix) in tops]
+def left_over(stored: Mapping[str, Stored], names: Mapping[str, str], prefix: str | None) -> list[str]:
+    """Names that stand among those of the adapter, but are none of them.
 
-
-def _top(name: str, prefix: str) -> str | None:
-    """The prefix and the first part after it; `None` outside the prefix.
-
-    A layout without a prefix is that of a file that holds nothing else, so that everything is inside.
+    Among them is what shares its first part after the prefix with one of them.
     """
-    if not prefix:
-        return ""
-    return prefix + name[len(prefix) :].split(".")[0] if name.startswith(prefix) else None
+    mapped = set(names.values())
+    others = [name for name in stored if name not in mapped]
+    if prefix is None:
+        return others
+    tops = {_top(theirs, prefix) for theirs in mapped}
+    return [name for name in others if name.startswith(prefix) and _top(name, prefix) in tops]
 
 
-def _missing(stored: Mapping[str, Stored], names: Mapping[str, str], prefix: str) -> Iterator[str]:
+def _top(name: str, prefix: str) -> str:
+    return name[len(prefix) :].split(".")[0]
+
+
+def _missing(stored: Mapping[str, Stored], names: Mapping[str, str], prefix: str | None) -> Iterator[str]:
     gone = {ours: theirs for ours, theirs in names.items() if theirs not in stored}
     if not gone:
         return
     mapped = set(names.values())
     free = [name for name in stored if name not in mapped]
     # The nearest name is looked for among few: first those in the place of the adapter.
-    free.sort(key=lambda name: not name.startswith(prefix))
+    free.sort(key=lambda name: not name.startswith(prefix or ""))
     for ours, theirs in gone.items():
         near = nearest(theirs, free)
         hint = f"; the nearest is {shown(near)}" if near else ""
@@ -92,7 +92,7 @@ def _missing(stored: Mapping[str, Stored], names: Mapping[str, str], prefix: str
         yield f"missing: {shown(theirs)}{own}{hint}"
 
 
-def _left_over(stored: Mapping[str, Stored], names: Mapping[str, str], prefix: str) -> Iterator[str]:
+def _left_over(stored: Mapping[str, Stored], names: Mapping[str, str], prefix: str | None) -> Iterator[str]:
     for name in left_over(stored, names, prefix):
         near = nearest(name, names.values())
         hint = f"; the nearest that it has is {shown(near)}" if near else ""

@@ -65,9 +65,9 @@ def from_checkpoint(
         raise BuildError("weights need PyTorch: run `pip install 'vla-compose[torch]'`") from None
     from vla_compose.compiled import compiled
     from vla_compose.weights.checkpoint import open_checkpoint
-    from vla_compose.weights.dims import dims_of
+    from vla_compose.weights.dims import solved_dims
     from vla_compose.weights.loading import load_into
-    from vla_compose.weights.naming import layout_named, mapping, recognise
+    from vla_compose.weights.naming import PLAIN, layout_named, mapping, recognise
     from vla_compose.weights.progress import shown_progress
 
     loaded = spec if isinstance(spec, Spec) else load(spec)
@@ -79,8 +79,8 @@ def from_checkpoint(
     ):
         found = recognise(loaded, checkpoint.tensors) if layout is None else layout_named(loaded, layout)
         shapes = {name: stored.shape for name, stored in checkpoint.tensors.items()}
-        solved = dims_of(loaded, found, shapes, checkpoint.config, variant, dims)
-        graph = infer(loaded, solved)
+        solved = solved_dims(loaded, found, shapes, checkpoint.config, variant, dims)
+        graph = infer(loaded, {name: dim.value for name, dim in solved.items()})
         with torch.device("meta"):
             module = compiled(graph)()
         load_into(
@@ -88,8 +88,9 @@ def from_checkpoint(
             checkpoint,
             mapping(graph, found),
             layout=found.name,
-            prefix=found.prefix,
+            prefix=None if found is PLAIN else found.prefix,
             dims=graph.values,
+            origins={name: dim.origin for name, dim in solved.items()},
             device=device,
             dtype=dtype,
             progress=show,

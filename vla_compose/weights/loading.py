@@ -64,7 +64,7 @@ def load_into(
     names: Mapping[str, str],
     *,
     layout: str = "",
-    prefix: str = "",
+    prefix: str | None = None,
     origins: Mapping[str, str] = MappingProxyType({}),
     dims: Mapping[str, int] = MappingProxyType({}),
     device: torch.device | str | None = None,
@@ -81,7 +81,7 @@ def load_into(
         checkpoint: opened by `open_checkpoint`.
         names: the name in the checkpoint of every state-dict entry.
         layout: its name, for the report.
-        prefix: what every name there starts with; what lies beside them must be known.
+        prefix: what every name there starts with; `None` if the checkpoint must hold nothing else.
         origins: where dims come from, for the report.
         dims: for the report.
         device: where parameters go; the CPU otherwise.
