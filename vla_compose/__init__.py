@@ -1,7 +1,7 @@
 """Vision-language adapters as data: from a short YAML spec to the exact PyTorch module.
 
-Importing this package does not import torch. What needs it is imported when its name is first used, and is left
-out of `__all__`, so that `from vla_compose import *` works without torch.
+Importing this package does not import torch. What needs it is imported when its name is first used, and is
+left out of `__all__`, so that `from vla_compose import *` works without torch.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from vla_compose.api import Source, build, check, compose, eject, list_specs, lo
 from vla_compose.check.graph import Graph
 from vla_compose.diagnostics import BuildError, Diagnostic, Label, Span, SpecError, VlaComposeError
 from vla_compose.spec.model import Spec
+from vla_compose.weights.errors import CheckpointError
+from vla_compose.weights.from_checkpoint import from_checkpoint
 
 if TYPE_CHECKING:
     from vla_compose.built import ModuleError as ModuleError
@@ -27,6 +29,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "BuildError",
+    "CheckpointError",
     "Diagnostic",
     "Graph",
     "Label",
@@ -40,6 +43,7 @@ __all__ = [
     "check",
     "compose",
     "eject",
+    "from_checkpoint",
     "list_specs",
     "load",
 ]
