@@ -39,7 +39,9 @@ def describe(graph: Graph, variant: str | None = None) -> list[Section]:
     facts.append(("variants", ", ".join(spec.variants)))
     title = f"{spec.name} ({variant})" if variant else spec.name
     sections = [Section(title, [(name, value) for name, value in facts if value])]
-    sections.append(Section("inputs", list(_inputs(graph)), ("name", "type", "size")))
+    sections.append(
+        Section("inputs", [describe_input(graph, name) for name in spec.inputs], ("name", "type", "size"))
+    )
     sections += [_chain(graph, checked) for checked in graph.chains]
     sections.append(_outputs(graph))
     contracts = dict.fromkeys(str(found) for checked in graph.chains for found in checked.requirements)
@@ -69,18 +71,18 @@ def styled(sections: Sequence[Section]) -> RenderableType:
     return Group(*parts)
 
 
-def _inputs(graph: Graph) -> Iterator[Row]:
-    for name, value in graph.spec.inputs.items():
-        if isinstance(value, SizesInput):
-            default = f" (default {' '.join(map(str, value.default))})" if value.default else ""
-            yield name, f"integers {value.sizes}{default}", ""
-        elif isinstance(value, GridInput):
-            yield name, f"integers {value.grid} of every image", ""
-        elif isinstance(value, FlagInput):
-            yield name, f"true or false (default {str(value.flag).lower()})", ""
-        else:
-            type_ = graph.inputs[name].type
-            yield name, f"{type_}{' (optional)' if value.optional else ''}", formula.size(type_, graph.values)
+def describe_input(graph: Graph, name: str) -> tuple[str, str, str]:
+    """An input: its name, its type in words, and its size."""
+    value = graph.spec.inputs[name]
+    if isinstance(value, SizesInput):
+        default = f" (default {' '.join(map(str, value.default))})" if value.default else ""
+        return name, f"integers {value.sizes}{default}", ""
+    if isinstance(value, GridInput):
+        return name, f"integers {value.grid} of every image", ""
+    if isinstance(value, FlagInput):
+        return name, f"true or false (default {str(value.flag).lower()})", ""
+    type_ = graph.inputs[name].type
+    return name, f"{type_}{' (optional)' if value.optional else ''}", formula.size(type_, graph.values)
 
 
 def _chain(graph: Graph, checked: CheckedChain) -> Section:
@@ -138,11 +140,16 @@ def flops(graph: Graph, run: Set[str]) -> list[Dim]:
 
 
 def source_of(graph: Graph, origin: Origin) -> Edge:
-    """The input that a chain starts from, through the chains before it."""
+    """The input that a chain or an output starts from, through the chains before it."""
+    return graph.inputs[first_input(graph, origin)]
+
+
+def first_input(graph: Graph, origin: Origin) -> str:
+    """The name of that input."""
     name = names(origin)[0]
     while name not in graph.inputs:
         name = names(graph.chain(name).chain.source)[0]
-    return graph.inputs[name]
+    return name
 
 
 def _parameters(found: Sequence[Member]) -> int:

@@ -56,8 +56,9 @@ def _draw(drawing: Drawing, cell: Cell, x: float, y: float, numbers: bool) -> No
             else f"c{cell.colour % COLOURS}"
         )
         drawing.rect(x, y, SIDE, SIDE, f"vc-cell vc-{colour}", radius=2)
-    if numbers:
-        drawing.text(middle, y + SIDE / 2 + 4, SIGNS.get(cell.role, str(cell.number)), "vc-number")
+    sign = SIGNS.get(cell.role, str(cell.number) if numbers else "")
+    if sign:
+        drawing.text(middle, y + SIDE / 2 + 4, sign, "vc-number")
 
 
 def _place(at: int, part: Part) -> float:

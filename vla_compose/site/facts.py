@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -50,7 +50,9 @@ def facts(graph: Graph) -> Facts:
     learned = [place for node in nodes for place in node.step.body.learned()]
     output, edge = graph.outputs[0]
     inside = source_of(graph, output.source).type
-    before, after = formula.tokens(inside, graph.values), formula.tokens(edge.type, graph.values)
+    before = formula.tokens(inside, graph.values)
+    known = edge.type.substitute(graph.values)
+    after = [formula.tokens(known.substitute(route.sizes), graph.values) for route in routes(graph)]
     return Facts(
         family=_family(drawn, learned),
         patches_per_token=" or ".join(dict.fromkeys(_ratio(graph, route) for route in routes(graph))),
@@ -58,7 +60,7 @@ def facts(graph: Graph) -> Facts:
         grid=any(isinstance(value, SizesInput | GridInput) for value in graph.spec.inputs.values()),
         learned=tuple(dict.fromkeys("queries" if p == "all" else p.replace("_", " ") for p in learned)),
         attention="attention" in drawn,
-        tokens=f"{before} → {after}",
+        tokens=f"{before} → {' or '.join(dict.fromkeys(after))}",
         parameters=graph.parameters(),
         outputs=len(graph.outputs),
     )
@@ -70,7 +72,7 @@ def _nodes(nodes: Sequence[Node]) -> Iterator[Node]:
         yield from _nodes(node.body)
 
 
-def _family(drawn: set[str], learned: Sequence[str]) -> str:
+def _family(drawn: Set[str], learned: Sequence[str]) -> str:
     if "attention" in drawn:
         return "resampler" if "all" in learned else "attention"
     if "convolution" in drawn:

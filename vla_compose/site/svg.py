@@ -52,7 +52,7 @@ class Drawing:
 
 
 def wrap(text: str, columns: int, most: int = 4) -> list[str]:
-    """Lines of at most `columns` characters, broken at spaces if there are any; the rest ends in an ellipsis."""
+    """Lines of at most `columns` characters, broken at spaces if there are any; what is too much is cut."""
     lines: list[str] = []
     rest = text.strip()
     while len(rest) > columns:

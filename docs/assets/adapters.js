@@ -1,0 +1,371 @@
+/* vla-compose docs: calculator, gallery and comparison of adapters. No requests, nothing is evaluated. */
+(() => {
+  "use strict";
+
+  const element = (tag, attributes = {}, ...children) => {
+    const made = document.createElement(tag);
+    for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
+    made.append(...children);
+    return made;
+  };
+  const read = (root, name) => JSON.parse(root.querySelector(`script.${name}`).textContent);
+
+  /* --- numbers: whole, of any size, rounded down as in Python --------------------------------------- */
+
+  const floorDivide = (left, right) => {
+    const quotient = left / right;
+    return left % right !== 0n && left < 0n !== right < 0n ? quotient - 1n : quotient;
+  };
+  const remainder = (left, right) => left - floorDivide(left, right) * right;
+
+  const divideToEven = (left, right) => {
+    const below = left / right;
+    const twice = 2n * (left % right);
+    return below + (twice > right || (twice === right && below % 2n === 1n) ? 1n : 0n);
+  };
+
+  const bestTiles = (rule, height, width) => {
+    let best = [1, 1];
+    let most = -1;
+    let least = 0;
+    for (const [rows, columns] of rule.grids) {
+      const scale = Math.min((columns * rule.tile) / width, (rows * rule.tile) / height);
+      const kept = Math.min(Math.trunc(width * scale) * Math.trunc(height * scale), width * height);
+      const wasted = rows * columns * rule.tile * rule.tile - kept;
+      if (kept > most || (kept === most && wasted < least)) [best, most, least] = [[rows, columns], kept, wasted];
+    }
+    return best;
+  };
+
+  const anyres = (rule, height, width) => {
+    let [rows, columns] = bestTiles(rule, height, width);
+    if (rule.anyres === "tiles") return BigInt(1 + rows * columns);
+    const [side, across] = rule.sides;
+    rows *= side;
+    columns *= across;
+    if (width / height > columns / rows) {
+      rows -= 2 * Math.floor((rows - Math.floor((height * columns) / width)) / 2);
+    } else {
+      columns -= 2 * Math.floor((columns - Math.floor((width * rows) / height)) / 2);
+    }
+    return BigInt(side * across + rows * (columns + 1));
+  };
+
+  const evaluate = (tree, values) => {
+    if (typeof tree === "number") return BigInt(tree);
+    if (typeof tree === "string") return values.get(tree);
+    if (!Array.isArray(tree)) {
+      return anyres(tree, Number(values.get("pixel_height")), Number(values.get("pixel_width")));
+    }
+    const [operator, ...parts] = tree;
+    const numbers = parts.map((part) => evaluate(part, values));
+    if (operator === "+") return numbers.reduce((total, number) => total + number, 0n);
+    if (operator === "*") return numbers.reduce((total, number) => total * number, 1n);
+    return operator === "//" ? floorDivide(...numbers) : remainder(...numbers);
+  };
+
+  const shown = (number) => number.toLocaleString("en-US");
+
+  const memory = (bytes) => {
+    const units = ["B", "KiB", "MiB", "GiB", "TiB"];
+    let unit = 0;
+    let scale = 1n;
+    while (bytes >= 1024n * scale && unit < units.length - 1) {
+      scale *= 1024n;
+      unit += 1;
+    }
+    if (!unit) return `${bytes} B`;
+    const tenths = divideToEven(10n * bytes, scale);
+    return `${tenths / 10n}.${tenths % 10n} ${units[unit]}`;
+  };
+
+  const short = (number) => {
+    const units = ["", "k", "M", "G", "T", "P", "E"];
+    let unit = 0;
+    let scale = 1n;
+    while (number >= 1000n * scale && unit < units.length - 1) {
+      scale *= 1000n;
+      unit += 1;
+    }
+    const tenths = divideToEven(10n * number, scale);
+    return unit ? `${tenths / 10n}.${tenths % 10n} ${units[unit]}FLOPs` : `${number} FLOPs`;
+  };
+
+  /* --- the calculator of a page --------------------------------------------------------------------- */
+
+  class Wrong extends Error {}
+
+  const whole = (form, name) => {
+    const field = form.querySelector(`[name="${CSS.escape(name)}"]`);
+    const text = field.value.trim();
+    const most = BigInt(field.max);
+    if (!/^[0-9]{1,7}$/.test(text) || BigInt(text) < 1n || BigInt(text) > most) {
+      throw new Wrong(`${field.parentElement.firstChild.textContent} must be a whole number from 1 to ${shown(most)}`);
+    }
+    return BigInt(text);
+  };
+
+  const calculate = (choice, form) => {
+    const values = new Map();
+    const answers = [];
+    const chosen = (name, fallback) => form.querySelector(`select[name="${name}"]`)?.value ?? fallback;
+    for (const [name] of choice.free) values.set(name, whole(form, `size-${name}`));
+    if (choice.mode === "patches") {
+      const patch = whole(form, "patch");
+      const cell = BigInt(choice.cell);
+      const sides = ["height", "width"].map((name) => {
+        const cells = divideToEven(whole(form, name), patch * cell);
+        return (cells > 1n ? cells : 1n) * cell;
+      });
+      values.set("rows", sides[0]).set("columns", sides[1]);
+      answers.push([
+        "grid",
+        `${sides[0]} × ${sides[1]} patches, ${sides[1] * patch} × ${sides[0] * patch} pixels`,
+        sides.join(" "),
+      ]);
+    } else if (choice.mode === "pixels") {
+      values.set("pixel_width", whole(form, "width")).set("pixel_height", whole(form, "height"));
+    }
+    const bound = new Map();
+    for (const [name, tree] of choice.placed) {
+      const value = evaluate(tree, values);
+      if (bound.has(name) && bound.get(name) !== value) throw new Wrong("these inputs need an image with equal sides");
+      bound.set(name, value);
+    }
+    for (const [name, value] of bound) values.set(name, value);
+    for (const contract of choice.contracts) {
+      const size = evaluate(contract.size, values);
+      if (remainder(size, BigInt(contract.multiple)) !== 0n || size < BigInt(contract.least)) {
+        throw new Wrong(`the image does not fit: ${contract.text}`);
+      }
+    }
+    const label = chosen("route", choice.routes[0].label);
+    const route = choice.routes.find((found) => found.label === label);
+    const patches = evaluate(route.patches, values);
+    answers.push(["vectors in", shown(patches), patches]);
+    let numbers = 0n;
+    for (const output of route.outputs) {
+      const tokens = evaluate(output.tokens, values);
+      numbers += tokens * BigInt(output.width);
+      answers.push([output.name, `${shown(tokens)} tokens of ${shown(output.width)}`, tokens]);
+    }
+    const flops = evaluate(route.flops, values);
+    const parameters = BigInt(choice.parameters);
+    answers.push(["FLOPs", `${shown(flops)} (${short(flops)})`, flops]);
+    answers.push(["parameters", shown(parameters), parameters]);
+    answers.push(["weights", `${memory(2n * parameters)} in bf16, ${memory(4n * parameters)} in fp32`, 2n * parameters]);
+    answers.push(["outputs", `${memory(2n * numbers)} in bf16`, 2n * numbers]);
+    return answers;
+  };
+
+  const startCalculator = (form) => {
+    const formulas = read(form, "vc-data");
+    const wrong = form.querySelector(".vc-wrong");
+    const list = form.querySelector(".vc-answer");
+    const update = () => {
+      const label = form.querySelector('select[name="choice"]')?.value;
+      const choice = formulas.choices.find((found) => found.label === label) ?? formulas.choices[0];
+      try {
+        const answers = calculate(choice, form);
+        list.replaceChildren(
+          ...answers.flatMap(([name, text, value]) => [
+            element("dt", {}, name),
+            element("dd", { "data-name": name, "data-value": String(value) }, text),
+          ]),
+        );
+        wrong.hidden = true;
+      } catch (error) {
+        if (!(error instanceof Wrong)) throw error;
+        list.replaceChildren();
+        wrong.textContent = error.message;
+        wrong.hidden = false;
+      }
+    };
+    form.addEventListener("input", update);
+    update();
+  };
+
+  /* --- the gallery: filters, and columns that sort ---------------------------------------------------- */
+
+  const startGallery = (gallery) => {
+    const table = gallery.querySelector("table");
+    const body = table.tBodies[0];
+    const facets = read(gallery, "vc-data");
+    const rows = [...body.rows].map((row, at) => ({ row, facts: facets.adapters[at] }));
+    const headings = [...table.tHead.rows[0].cells];
+    const count = element("p", { class: "vc-count", "aria-live": "polite" });
+    const fields = element("div", { class: "vc-fields" });
+    const selects = new Map();
+
+    const filter = () => {
+      const text = search.value.trim().toLowerCase();
+      let left = 0;
+      for (const { row, facts } of rows) {
+        const fits = [...selects].every(([name, select]) => !select.value || facts[name].includes(select.value));
+        row.hidden = !(fits && row.textContent.toLowerCase().includes(text));
+        left += row.hidden ? 0 : 1;
+      }
+      count.textContent = `${left} of ${rows.length} adapters`;
+    };
+
+    const search = element("input", { type: "search", name: "text" });
+    fields.append(element("label", {}, "text", search));
+    for (const { name, label } of facets.filters) {
+      const options = [...new Set(rows.flatMap(({ facts }) => facts[name]))].sort();
+      if (options.length < 2) continue;
+      const select = element("select", { name }, element("option", { value: "" }, "any"));
+      select.append(...options.map((value) => element("option", { value }, value)));
+      selects.set(name, select);
+      fields.append(element("label", {}, label, select));
+    }
+    const form = element("form", { class: "vc-form vc-filters", "aria-label": "Filter the adapters" }, fields, count);
+    form.addEventListener("submit", (event) => event.preventDefault());
+    form.addEventListener("input", filter);
+    gallery.prepend(form);
+
+    headings.forEach((heading, at) => {
+      const key = facets.columns[at];
+      if (!key) return;
+      const button = element("button", { type: "button", class: "vc-sort" }, ...heading.childNodes);
+      heading.replaceChildren(button);
+      button.addEventListener("click", () => {
+        const down = heading.getAttribute("aria-sort") === "ascending";
+        for (const other of headings) other.removeAttribute("aria-sort");
+        heading.setAttribute("aria-sort", down ? "descending" : "ascending");
+        const order = (left, right) => {
+          const [one, other] = [left.facts.sort[key], right.facts.sort[key]];
+          return typeof one === "number" ? one - other : one.localeCompare(other, "en");
+        };
+        const sorted = [...rows].sort((left, right) => (down ? order(right, left) : order(left, right)));
+        body.append(...sorted.map(({ row }) => row));
+      });
+    });
+    for (const { row } of rows) {
+      [...row.cells].forEach((cell, at) => cell.setAttribute("data-label", headings[at].textContent));
+    }
+    document.body.classList.add("vc-scripted");
+    filter();
+  };
+
+  /* --- two adapters side by side: the same pairing of lines as `vla_compose.diff` -------------------- */
+
+  const paired = (left, right) => {
+    const lengths = Array.from({ length: left.length + 1 }, () => new Array(right.length + 1).fill(0));
+    for (let at = left.length - 1; at >= 0; at -= 1) {
+      for (let to = right.length - 1; to >= 0; to -= 1) {
+        lengths[at][to] =
+          left[at] === right[to] ? lengths[at + 1][to + 1] + 1 : Math.max(lengths[at + 1][to], lengths[at][to + 1]);
+      }
+    }
+    const pairs = [];
+    let at = 0;
+    let to = 0;
+    while (at < left.length || to < right.length) {
+      if (at < left.length && to < right.length && left[at] === right[to]) pairs.push([at++, to++]);
+      else if (to === right.length || (at < left.length && lengths[at + 1][to] >= lengths[at][to + 1])) {
+        pairs.push([at++, null]);
+      } else pairs.push([null, to++]);
+    }
+    return pairs;
+  };
+
+  const changes = (left, right) => {
+    const found = [];
+    for (const [one, other] of paired(left.map((line) => line.what), right.map((line) => line.what))) {
+      if (other === null) found.push(["removed", `- ${left[one].shown}`]);
+      else if (one === null) found.push(["added", `+ ${right[other].shown}`]);
+      else {
+        const [before, after] = [new Map(left[one].fields), new Map(right[other].fields)];
+        for (const name of new Set([...before.keys(), ...after.keys()])) {
+          if (before.get(name) === after.get(name)) continue;
+          const what = name ? `${left[one].what} ${name}` : left[one].what;
+          found.push(["changed", `${what}: ${before.get(name) || "nothing"} → ${after.get(name) || "nothing"}`]);
+        }
+      }
+    }
+    return found;
+  };
+
+  const startComparison = (root) => {
+    const adapters = new Map(read(root, "vc-data").map((adapter) => [adapter.name, adapter]));
+    const names = [...adapters.keys()];
+    const pictures = new Map([...root.querySelectorAll("[data-adapter]")].map((part) => [part.dataset.adapter, part]));
+    const selects = ["a", "b"].map((name) => {
+      const select = element("select", { name });
+      select.append(...names.map((value) => element("option", { value }, value)));
+      return select;
+    });
+    const form = element(
+      "form",
+      { class: "vc-form", "aria-label": "Choose two adapters" },
+      element(
+        "div",
+        { class: "vc-fields" },
+        element("label", {}, "from", selects[0]),
+        element("label", {}, "to", selects[1]),
+      ),
+    );
+    const table = element("table");
+    const list = element("ul", { class: "vc-changes", "aria-live": "polite" });
+    const result = root.querySelector(".vc-result");
+    result.replaceChildren(
+      element("h2", { id: "side-by-side" }, "Side by side"),
+      element("div", { class: "md-typeset__scrollwrap" }, element("div", { class: "md-typeset__table" }, table)),
+      element("h2", { id: "what-changes" }, "What changes"),
+      list,
+    );
+    root.prepend(form);
+    form.addEventListener("submit", (event) => event.preventDefault());
+
+    const show = () => {
+      const [left, right] = selects.map((select) => adapters.get(select.value));
+      const heading = (adapter) =>
+        element("th", { scope: "col" }, element("a", { href: pictures.get(adapter.name).dataset.page }, adapter.name));
+      const picture = (adapter) => element("td", {}, pictures.get(adapter.name).firstElementChild.cloneNode(true));
+      const rows = left.facts.map(([name, value], at) =>
+        element(
+          "tr",
+          {},
+          element("th", { scope: "row" }, name),
+          element("td", {}, value),
+          element("td", {}, right.facts[at][1]),
+        ),
+      );
+      table.replaceChildren(
+        element("thead", {}, element("tr", {}, element("td"), heading(left), heading(right))),
+        element("tbody", {}, element("tr", {}, element("th", { scope: "row" }, "tokens"), picture(left), picture(right)), ...rows),
+      );
+      const found = changes(left.outline, right.outline);
+      list.replaceChildren(
+        ...(found.length ? found : [["same", "Nothing but names."]]).map(([kind, text]) =>
+          element("li", { class: `vc-${kind}` }, text),
+        ),
+      );
+    };
+    const fromAddress = () => {
+      const asked = new URLSearchParams(location.hash.slice(1));
+      const known = [asked.get("a"), asked.get("b")].map((name, at) =>
+        adapters.has(name) ? name : names[Math.min(at, names.length - 1)],
+      );
+      selects.forEach((select, at) => (select.value = known[at]));
+      show();
+    };
+    form.addEventListener("input", () => {
+      history.replaceState(null, "", `#a=${selects[0].value}&b=${selects[1].value}`);
+      show();
+    });
+    window.addEventListener("hashchange", fromAddress);
+    fromAddress();
+  };
+
+  const start = () => {
+    document.querySelectorAll(".vc-calculator").forEach(startCalculator);
+    document.querySelectorAll(".vc-gallery").forEach(startGallery);
+    document.querySelectorAll(".vc-comparison").forEach(startComparison);
+    for (const part of document.querySelectorAll(".vc-compare")) {
+      part.querySelector("a").hash = `a=${part.dataset.a}&b=${part.dataset.b}`;
+    }
+  };
+  if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", start);
+  else start();
+})();
