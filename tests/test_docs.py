@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -16,7 +17,8 @@ import vla_compose
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 PAGES += [page for folder in ("guide", "reference") for page in sorted((ROOT / "docs" / folder).glob("*.md"))]
-BLOCK = re.compile(r"^```(\w+)(?: title=\"([\w.-]+)\")?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+PRIMITIVE = ROOT / "docs/guide/primitive.md"
+BLOCK = re.compile(r"^```(\w+)(?: title=\"([\w./-]+)\")?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
 def blocks(page: Path) -> list[tuple[str, str, str]]:
@@ -47,11 +49,18 @@ def expected(text: str) -> str:
     return "(?:.*\n)*?".join(parts)
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", [page for page in PAGES if page != PRIMITIVE], ids=lambda page: page.name)
 def test_examples(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    follow(page, tmp_path)
+
+
+def follow(page: Path, tmp_path: Path) -> None:
+    """Do what a page says, in a folder."""
     for language, title, text in blocks(page):
         if title:
+            (tmp_path / title).parent.mkdir(parents=True, exist_ok=True)
             (tmp_path / title).write_text(text, encoding="utf-8")
         elif language == "yaml" and text.startswith("spec_version"):
             assert vla_compose.check(text) == []
@@ -63,6 +72,35 @@ def test_examples(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
                 got = run(command, tmp_path)
                 lines = "\n".join(line.rstrip() for line in got.splitlines()) + "\n"
                 assert re.fullmatch(expected(printed), lines), f"{command} printed:\n{lines}"
+
+
+def test_a_primitive_is_added_as_the_guide_says(tmp_path: Path) -> None:
+    """In a copy of the package and of what the new tests need."""
+    for part in ("vla_compose", "tests/primitives", "tests/parity"):
+        shutil.copytree(ROOT / part, tmp_path / part, ignore=shutil.ignore_patterns("__pycache__", "test_*"))
+    shutil.copytree(ROOT / "specs", tmp_path / "specs")
+    registry = tmp_path / "vla_compose/primitives/__init__.py"
+    source = registry.read_text(encoding="utf-8")
+    wanted = [text for _, title, text in blocks(PRIMITIVE) if not title and "LayerScale" in text]
+    before = ["from vla_compose.primitives.linear", "            Linear,\n"]
+    for line, place in zip(wanted, before, strict=True):
+        assert source.count(place) == 1
+        source = source.replace(place, line + place)
+    registry.write_text(source, encoding="utf-8")
+    follow(PRIMITIVE, tmp_path)
+    tests = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "tests/primitives/test_layer_scale.py",
+    ]
+    ran = subprocess.run(
+        tests, cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(tmp_path)}, capture_output=True, text=True
+    )
+    assert "4 passed" in ran.stdout, ran.stdout + ran.stderr
 
 
 def test_readme_names_every_shipped_spec() -> None:

@@ -1,4 +1,4 @@
-"""Write what is made from the code: the JSON Schema and the pages of commands, primitives and diagnostics.
+"""Write what is made from the code: the JSON Schema, the pages of commands, primitives and diagnostics, the navigation.
 
 python tools/generate.py           write the files
 python tools/generate.py --check   compare them; exit 1 if any is out of date
@@ -10,7 +10,7 @@ import argparse
 import json
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -20,11 +20,10 @@ sys.path.insert(0, str(ROOT))
 
 import typer  # noqa: E402 - after the line above, as what follows
 
+from tools import adapter_pages, primitive_pages  # noqa: E402
 from vla_compose.cli.app import HELP, app  # noqa: E402
 from vla_compose.codes import CODES  # noqa: E402
 from vla_compose.explanations import explanation  # noqa: E402
-from vla_compose.primitives import REGISTRY  # noqa: E402
-from vla_compose.report.pages import primitive_page  # noqa: E402
 from vla_compose.spec.schema import json_schema  # noqa: E402
 
 GROUPS = {
@@ -35,12 +34,8 @@ GROUPS = {
     "VC4": "Style",
     "VC9": "Plug-ins",
 }
-PRIMITIVES = """# Primitives
-
-A step of a spec is one of these. `vla-compose explain NAME` prints the same page. Sizes are numbers or
-expressions over dims, such as `4 * vision`; `same` stands for the incoming number of channels.
-
-"""
+# Folders whose pages are listed in the navigation one by one, and which of their pages.
+LISTED = {"adapters": r"(?!(?:index|compare)\b)[a-z0-9.-]+", "primitives": r"\w+", "errors": r"VC\d+"}
 ERRORS = """# Errors
 
 Every mistake in a spec has a code that never changes its meaning. `vla-compose explain CODE` prints its page.
@@ -57,12 +52,26 @@ def files() -> dict[Path, str]:
     """Every generated file with its text."""
     made = {
         Path("docs/schema/v1.json"): json.dumps(json_schema(), indent=2) + "\n",
-        Path("docs/reference/primitives.md"): PRIMITIVES
-        + "\n".join(primitive_page(REGISTRY[kind], 2) for kind in sorted(REGISTRY)),
         Path("docs/reference/cli.md"): COMMANDS + "\n".join(_commands()),
         Path("docs/errors/index.md"): _errors(),
     }
-    return made | {Path(f"docs/errors/{code}.md"): explanation(code) for code in CODES}
+    made |= primitive_pages.pages() | adapter_pages.pages()
+    made |= {Path(f"docs/errors/{code}.md"): explanation(code) for code in CODES}
+    return made | {Path("mkdocs.yml"): _navigation(made)}
+
+
+def _navigation(made: Mapping[Path, str]) -> str:
+    """`mkdocs.yml` with every page of the folders that are generated whole."""
+    text = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
+    for folder, pattern in LISTED.items():
+        pages = {path.stem for path in made if path.parent == Path("docs") / folder}
+        pages = {page for page in pages if re.fullmatch(pattern, page)}
+        titles = {page: f"{page} {CODES[page]}" if page in CODES else page for page in sorted(pages)}
+        lines = "".join(rf"\1- {title}: {folder}/{page}.md\n" for page, title in titles.items())
+        text = re.sub(
+            rf"(?m)^( +)- .+: {folder}/{pattern}\.md\n(?:\1- .+: {folder}/{pattern}\.md\n)*", lines, text
+        )
+    return text
 
 
 def _commands() -> Iterator[str]:
@@ -124,21 +133,21 @@ def _errors() -> str:
     for start, title in GROUPS.items():
         codes = {code: name for code, name in CODES.items() if code.startswith(start)}
         if codes:
-            lines = [f"| [{code}]({code}.md) | {name} | {_summary(code)} |" for code, name in codes.items()]
+            lines = [
+                f"| [{code}]({code}.md) | {name} | {primitive_pages.summary(code)} |"
+                for code, name in codes.items()
+            ]
             text += "\n".join(
                 ["", f"## {title}", "", "| code | name | meaning |", "|---|---|---|", *lines, ""]
             )
     return text
 
 
-def _summary(code: str) -> str:
-    return explanation(code).split("\n\n")[1].replace("\n", " ")
-
-
 def stale(root: Path) -> list[Path]:
     """Generated files that are missing, or are not what the code says, or that nothing generates any more."""
     made = files()
-    old = [path.relative_to(root) for path in sorted(root.glob("docs/errors/*.md"))]
+    folders = sorted({path.parent for path in made if path.suffix == ".md"} - {Path("docs/reference")})
+    old = [path.relative_to(root) for folder in folders for path in sorted((root / folder).glob("*.md"))]
     wrong = [path for path, text in made.items() if not _same(root / path, text)]
     return wrong + [path for path in old if path not in made]
 

@@ -9,11 +9,12 @@ from vla_compose.primitives.base import Primitive
 
 def primitive_page(primitive: type[Primitive], level: int = 1) -> str:
     """The page of a primitive: its docstring, and a table of its fields."""
-    parts = [f"{'#' * level} {primitive.kind}", primitive.page(), _fields(primitive)]
+    parts = [f"{'#' * level} {primitive.kind}", primitive.page(), fields_table(primitive)]
     return "\n\n".join(parts) + "\n"
 
 
-def _fields(primitive: type[Primitive]) -> str:
+def fields_table(primitive: type[Primitive]) -> str:
+    """The fields of a primitive as a table: values, defaults, meanings."""
     from vla_compose.spec.schema import json_schema
 
     schema = json_schema()
