@@ -21,14 +21,12 @@ from transformers.models.fast_vlm.modeling_fast_vlm import FastVlmMultiModalProj
 from transformers.models.gemma4.modeling_gemma4 import Gemma4MultimodalEmbedder
 from transformers.models.git.modeling_git import GitProjection
 from transformers.models.got_ocr2.modeling_got_ocr2 import GotOcr2MultiModalProjector
-from transformers.models.idefics3.modeling_idefics3 import Idefics3Connector
 from transformers.models.inkling2.modeling_inkling2 import Inkling2VisionMerger
 from transformers.models.janus.modeling_janus import JanusVisionAlignerMLP
 from transformers.models.kosmos2.modeling_kosmos2 import Kosmos2ImageToTextProjection
 from transformers.models.lfm3_vl.modeling_lfm3_vl import Lfm3VlMultiModalProjector
 from transformers.models.lighton_ocr.modeling_lighton_ocr import LightOnOcrMultiModalProjector
 from transformers.models.llama4.modeling_llama4 import Llama4MultiModalProjector, Llama4VisionPixelShuffleMLP
-from transformers.models.llava.modeling_llava import LlavaMultiModalProjector
 from transformers.models.minicpmv4_6.modeling_minicpmv4_6 import MiniCPMV4_6Merger
 from transformers.models.minimax_m3_vl.modeling_minimax_m3_vl import MiniMaxM3VLMultiModalProjector
 from transformers.models.mistral3.modeling_mistral3 import Mistral3MultiModalProjector
@@ -383,7 +381,6 @@ REFERENCES = [
         grids("grid_thw", ((1, 2, 2),), ((1, 4, 6),), ((1, 2, 8), (3, 6, 2), (1, 4, 4)), ((2, 12, 10),)),
         dims=WIDE,
     ),
-    reference("idefics3", lambda: Idefics3Connector(config(scale_factor=2)), SQUARES),
     reference("modernvbert", lambda: ModernVBertConnector(config(pixel_shuffle_factor=4)), SQUARES),
     reference("ultravbert", lambda: UltraVBertConnector(config(pixel_shuffle_factor=4)), SQUARES),
     reference("llama4", llama4, batches((1, 5), (3, 17), (2, 65), (1, 145)), dims=WIDE),
@@ -412,12 +409,6 @@ REFERENCES = [
             Case(f"{b}x{h}x{w}", lambda b=b, h=h, w=w: {"x": torch.randn(b, h * w, VISION), "size": (h, w)})  # type: ignore[misc]
             for b, h, w in ((1, 8, 8), (3, 16, 4), (2, 7, 9), (1, 1, 5))
         ),
-    ),
-    reference(
-        "llava",
-        lambda: Parts(lambda self, x: self.part(x[:, 1:]), part=LlavaMultiModalProjector(llava_settings)),
-        (*batches((1, 2), (1, 31), (3, 18), (2, 65)), strided(3, 20)),
-        rename=PART,
     ),
     reference(
         "vipllava",

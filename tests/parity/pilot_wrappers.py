@@ -21,8 +21,12 @@ from transformers.models.granite_docling.configuration_granite_docling import Gr
 from transformers.models.granite_docling.modeling_granite_docling import GraniteDoclingVisionModel
 from transformers.models.idefics2.configuration_idefics2 import Idefics2Config
 from transformers.models.idefics2.modeling_idefics2 import Idefics2Model
+from transformers.models.idefics3.configuration_idefics3 import Idefics3Config
+from transformers.models.idefics3.modeling_idefics3 import Idefics3Model
 from transformers.models.internvl.configuration_internvl import InternVLConfig
 from transformers.models.internvl.modeling_internvl import InternVLModel
+from transformers.models.llava.configuration_llava import LlavaConfig
+from transformers.models.llava.modeling_llava import LlavaModel
 from transformers.models.llava_next.configuration_llava_next import LlavaNextConfig
 from transformers.models.llava_next.modeling_llava_next import LlavaNextModel
 
@@ -234,3 +238,44 @@ def granite_docling_features(model: Any, x: Tensor, deepstack: list[Tensor], fin
 def granite_docling(**dims: int) -> nn.Module:
     model = without(granite_docling_model(**dims), "embeddings", "encoder", "post_layernorm")
     return Adapter(model, granite_docling_features)
+
+
+# --- llava --------------------------------------------------------------------------------------------------
+
+
+def llava_model(vision: int, text: int) -> Any:
+    tower = {"model_type": "clip_vision_model", "hidden_size": vision, "intermediate_size": 8}
+    config = LlavaConfig(
+        vision_config=tower
+        | {"num_hidden_layers": 2, "num_attention_heads": 2, "image_size": 12, "patch_size": 2},
+        text_config=text_config(text, model_type="llama"),
+    )
+    return without(LlavaModel(config), "language_model")
+
+
+def llava_features(model: Any, x: Tensor) -> Tensor:
+    model.vision_tower.features = x
+    return torch.stack(list(model.get_image_features(torch.empty(0)).pooler_output))
+
+
+def llava(**dims: int) -> nn.Module:
+    model = llava_model(**dims)
+    model.vision_tower = Tower()
+    return Adapter(model, llava_features)
+
+
+# --- idefics3 -----------------------------------------------------------------------------------------------
+
+
+def idefics3_model(vision: int, text: int, merge: int = 2) -> Any:
+    tower = {"hidden_size": vision, "intermediate_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2}
+    config = Idefics3Config(
+        vision_config=tower | {"image_size": 8, "patch_size": 2},
+        text_config=text_config(text, model_type="llama"),
+        scale_factor=merge,
+    )
+    return without(Idefics3Model(config), "text_model")
+
+
+def idefics3(**dims: int) -> nn.Module:
+    return Adapter(without(idefics3_model(**dims), "vision_model"), lambda model, x: model.connector(x))

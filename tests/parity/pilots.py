@@ -19,7 +19,9 @@ from tests.parity.pilot_wrappers import (
     glm4v_features,
     granite_docling,
     idefics2,
+    idefics3,
     internvl,
+    llava,
     llava_next,
 )
 
@@ -314,7 +316,63 @@ GRANITE_DOCLING_SCALE_2 = again(
     layers("fine", 2, 6, count=2, fine=True),
 )
 
-PILOTS = [INTERNVL, GLM4V, IDEFICS2, ERNIE, LLAVA_NEXT, GRANITE_DOCLING]
+
+# --- llava: the class token and patches ---------------------------------------------------------------------
+
+
+def tokens(name: str, batch: int, count: int, *, width: int = 16, strided: bool = False) -> Case:
+    """A batch of images of so many patches, each after a class token."""
+    return Case(name, lambda: {"x": randn(batch, 1 + count, width, strided=strided)})
+
+
+LLAVA = reference(
+    "llava",
+    llava,
+    {"vision": 16, "text": 24},
+    (
+        tokens("one_token", 1, 1),
+        tokens("one_token_each", 3, 1),
+        tokens("one_image", 1, 30),
+        tokens("images", 3, 17),
+        tokens("square", 2, 64),
+        tokens("released_tiles", 2, 576),
+        tokens("strided", 3, 20, strided=True),
+        Case("large_values", lambda: {"x": 40 * torch.randn(2, 17, 16) + 7}),
+    ),
+    start="multi_modal_projector.",
+)
+LLAVA_SAME_WIDTH = again(
+    LLAVA, "same-width", {"vision": 24}, tokens("one_image", 1, 30, width=24), tokens("two", 2, 9, width=24)
+)
+
+
+# --- idefics3: a square of patches --------------------------------------------------------------------------
+
+
+def squares(name: str, batch: int, side: int) -> Case:
+    """A batch of square grids."""
+    return Case(name, lambda: {"x": torch.randn(batch, side * side, 16)})
+
+
+IDEFICS3 = reference(
+    "idefics3",
+    idefics3,
+    {"vision": 16, "text": 24},
+    (
+        squares("one_token", 1, 2),
+        squares("one_token_each", 3, 2),
+        squares("4x4", 3, 4),
+        squares("6x6", 1, 6),
+        squares("14x14", 2, 14),
+        squares("released_tiles", 2, 26),
+        Case("tiles_not_adjacent", lambda: {"x": torch.randn(6, 36, 16)[::2]}),
+        Case("large_values", lambda: {"x": 40 * torch.randn(2, 16, 16) + 7}),
+    ),
+    start="connector.",
+)
+IDEFICS3_MERGE_3 = again(IDEFICS3, "merge3", {"merge": 3}, squares("one_token", 2, 3), squares("9x9", 3, 9))
+
+PILOTS = [INTERNVL, GLM4V, IDEFICS2, ERNIE, LLAVA_NEXT, GRANITE_DOCLING, LLAVA, IDEFICS3]
 """One reference for each pilot spec."""
 OTHER_DIMS = [
     INTERNVL_MERGE_4,
@@ -329,6 +387,8 @@ OTHER_DIMS = [
     GRANITE_DOCLING_ONE_TOKEN,
     GRANITE_DOCLING_RELEASED_TILES,
     GRANITE_DOCLING_SCALE_2,
+    LLAVA_SAME_WIDTH,
+    IDEFICS3_MERGE_3,
 ]
 
 # --- mistakes -----------------------------------------------------------------------------------------------
@@ -436,7 +496,8 @@ PILOT_MUTANTS: list[tuple[Any, ...]] = [
     ("class token kept", LLAVA_NEXT, "build", "  - drop: {first: 1}\n", ""),
     ("last token dropped", LLAVA_NEXT, "bits", "x[:, 1:]", "x[:, :-1]", True),
     ("patches made contiguous", LLAVA_NEXT, "bits", "x[:, 1:]", "x[:, 1:].contiguous()", True),
-    ("names of another model", LLAVA_NEXT, "load", "multi_modal_projector.linear_1", "mm_projector.linear_1"),
+    ("names of another model", LLAVA_NEXT, "build", "multi_modal_projector.linear_1",
+     "mm_projector.linear_1"),
     ("height and width swapped", LLAVA_NEXT, "bits", "for tiles, (height, width)",
      "for tiles, (width, height)", True),
     ("padding kept", LLAVA_NEXT, "bits", "        tiles = unpad(tiles, height, width)\n", "", True),
@@ -503,6 +564,30 @@ PILOT_MUTANTS: list[tuple[Any, ...]] = [
      "- activation: gelu\n  - norm: {name: ln_mid, kind: layer, eps: 1e-5}"),
     ("bias of the projection", GRANITE_DOCLING, "load", "name: projection, out: text, bias: false",
      "name: projection, out: text"),
+    ("gelu -> tanh", LLAVA, "bits", "activation: gelu}", "activation: gelu_tanh}"),
+    ("gelu -> quick_gelu", LLAVA, "bits", "activation: gelu}", "activation: quick_gelu}"),
+    ("class token kept", LLAVA, "build", "  - drop: {first: 1}\n", ""),
+    ("last token dropped", LLAVA, "bits", "x[:, 1:]", "x[:, :-1]", True),
+    ("first image dropped", LLAVA, "bits", "x[:, 1:]", "x.roll(1, 0)[:, 1:]", True),
+    ("hidden width of the input", LLAVA, "load", "hidden: text", "hidden: same"),
+    ("biases left out", LLAVA, "load", "activation: gelu}", "activation: gelu, bias: false}"),
+    ("names of the original", LLAVA, "build", "[linear_1, linear_2]", "[mm.0, mm.2]"),
+    ("activation left out", LLAVA, "bits", 'x = F.gelu(x)', "x = x + 0", True),
+    ("hwc -> chw", IDEFICS3, "bits", "spatial_merge: {size: merge}",
+     "spatial_merge: {size: merge, channels: chw}"),
+    ("rows and columns of a block swapped", IDEFICS3, "bits", PIXEL_SHUFFLE, ".permute(0, 1, 3, 4, 2, 5)",
+     True),
+    ("rows and columns of the grid swapped", IDEFICS3, "bits", PIXEL_SHUFFLE, ".permute(0, 3, 1, 2, 4, 5)",
+     True),
+    ("bias of the projection", IDEFICS3, "load", ", bias: false", ""),
+    ("merge of half the side", IDEFICS3, "load", "size: merge}", "size: 2 * merge}",
+     False, (("s//merge s//merge", "s//(2*merge) s//(2*merge)"),)),
+    ("projection before the merge", IDEFICS3, "load",
+     "- spatial_merge: {size: merge}\n  - linear: {name: modality_projection.proj, out: text, bias: false}",
+     "- linear: {name: modality_projection.proj, out: text // 4, bias: false}\n"
+     "  - spatial_merge: {size: merge}"),
+    ("blocks taken for a grid", IDEFICS3, "build", "x: b (s s) vision", "x: b n vision"),
+    ("names of another model", IDEFICS3, "load", "modality_projection.proj", "modality_projection"),
 ]  # fmt: skip
 """Arguments of `Mutant`. `run` is caught by a `ValueError` when the module runs."""
 

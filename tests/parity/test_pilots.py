@@ -31,7 +31,9 @@ from tests.parity.pilot_wrappers import (
     granite_docling_model,
     idefics2_features,
     idefics2_model,
+    idefics3_model,
     internvl_model,
+    llava_model,
     llava_next_model,
 )
 from tests.parity.pilots import (
@@ -39,7 +41,9 @@ from tests.parity.pilots import (
     GLM4V,
     GRANITE_DOCLING,
     IDEFICS2,
+    IDEFICS3,
     INTERNVL,
+    LLAVA,
     LLAVA_NEXT,
     OTHER_DIMS,
     PILOT_CONTROLS,
@@ -184,6 +188,18 @@ def run_granite_docling_fine(model: Any, dtype: torch.dtype) -> tuple[Inputs, An
     return run_granite_docling(model, dtype, fine=True)
 
 
+def run_llava(model: Any, dtype: torch.dtype) -> tuple[Inputs, Any]:
+    seen = watch(model.vision_tower)
+    features = model.get_image_features(torch.randn(3, 3, 12, 12, dtype=dtype)).pooler_output
+    return {"x": seen[2].hidden_states[-2]}, torch.stack(list(features))
+
+
+def run_idefics3(model: Any, dtype: torch.dtype) -> tuple[Inputs, Any]:
+    seen = watch(model.connector)
+    features = model.get_image_features(torch.randn(2, 2, 3, 8, 8, dtype=dtype)).pooler_output
+    return {"x": seen[0][0]}, torch.stack(list(features)).view(4, 4, 24)
+
+
 WHOLE = [
     (INTERNVL, internvl_model, run_internvl),
     (GLM4V, glm4v_model, run_glm4v),
@@ -195,6 +211,8 @@ WHOLE = [
     (LLAVA_NEXT, llava_next_model, run_llava_next),
     (GRANITE_DOCLING, granite_docling_model, run_granite_docling),
     (GRANITE_DOCLING, granite_docling_model, run_granite_docling_fine),
+    (LLAVA, llava_model, run_llava),
+    (IDEFICS3, idefics3_model, run_idefics3),
 ]
 
 
