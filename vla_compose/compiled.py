@@ -7,15 +7,17 @@ import hashlib
 import linecache
 import sys
 from collections.abc import Mapping
-from types import ModuleType
+from functools import cache
+from types import CodeType, ModuleType
 from typing import Any
 
 from torch import nn
 
 from vla_compose.check.graph import Graph
 from vla_compose.lower.allowlist import check_source
-from vla_compose.lower.module import source
+from vla_compose.lower.module import Parts, parts
 from vla_compose.lower.names import class_name
+from vla_compose.lower.pieces import RUNTIME, piece
 
 PREFIX = "vla_compose_generated"
 _CLASSES: dict[tuple[str, tuple[tuple[str, int], ...]], type[nn.Module]] = {}
@@ -26,7 +28,7 @@ def compiled(graph: Graph) -> type[nn.Module]:
     """The class of a checked spec, made by running its source. The same text and dims give the same class."""
     key = (graph.spec.text, tuple(graph.values.items()))
     if key not in _CLASSES:
-        module = _module(source(graph), graph)
+        module = _module(parts(graph), graph)
         _CLASSES[key] = getattr(module, class_name(graph.spec.name))
         _GRAPHS.setdefault(_CLASSES[key], graph)
     return _CLASSES[key]
@@ -37,7 +39,8 @@ def graph_of(module: nn.Module) -> Graph | None:
     return _GRAPHS.get(type(module))
 
 
-def _module(text: str, graph: Graph) -> ModuleType:
+def _module(made: Parts, graph: Graph) -> ModuleType:
+    text = made.text()
     # Two specs may differ in what no source shows, and a module must know the one that it was made from.
     digest = hashlib.sha256(f"{text}\0{graph.spec.text}".encode()).hexdigest()[:16]
     name = f"{PREFIX}_{class_name(graph.spec.name).lower()}_{digest}"
@@ -47,15 +50,26 @@ def _module(text: str, graph: Graph) -> ModuleType:
     file = f"<vla_compose {graph.spec.name} {digest}>"
     module = ModuleType(name)
     module.__file__ = file
-    code = compile(check_source(text), file, "exec")
     linecache.cache[file] = (len(text), None, text.splitlines(keepends=True), file)
-    exec(code, module.__dict__)  # noqa: S102 - our own source, checked against the allow-list above
+    for needed in made.pieces:
+        exec(_piece(needed), module.__dict__)  # noqa: S102 - files of this package, on the allow-list too
+    gap = "\n" * sum(piece(needed).count("\n") + 3 for needed in made.pieces)
+    tree = check_source("\n\n\n".join([made.header + gap, *made.classes]), module.__dict__)
+    exec(compile(tree, file, "exec"), module.__dict__)  # noqa: S102 - our own source, checked just above
+    module.__doc__ = graph.spec.summary
     sys.modules[name] = module
     recipe = (graph.spec.text, dict(graph.values))
     for value in list(module.__dict__.values()):
         if isinstance(value, type) and issubclass(value, nn.Module) and value.__module__ == name:
             copyreg.pickle(value, _reducer(recipe))
     return module
+
+
+@cache
+def _piece(name: str) -> CodeType:
+    """The code of a file of `runtime`: compiled once, and found there by tracebacks and debuggers."""
+    path = RUNTIME / f"{name}.py"
+    return compile(check_source(path.read_text(encoding="utf-8")), str(path), "exec")
 
 
 def _reducer(recipe: tuple[str, dict[str, int]]) -> Any:

@@ -69,7 +69,7 @@ class CheckedChain:
         return [*members(self.nodes), *self.unused]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Graph:
     """A spec checked for one set of dims."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from vla_compose.check.graph import CheckedChain, Edge, Graph
 from vla_compose.lower.code import Code
@@ -56,14 +57,15 @@ def source_variable(graph: Graph, chain_name: str) -> str:
     return word
 
 
-def taken_names(graph: Graph) -> set[str]:
+@lru_cache(maxsize=8)
+def taken_names(graph: Graph) -> frozenset[str]:
     """Variables that generated source has for inputs, for results of chains and for sizes."""
     found = {variable(graph, name) for name in graph.spec.chains}
     for name, value in graph.spec.inputs.items():
         found |= {name, *getattr(value, "names", [])}
         if name in graph.inputs:
             found |= set(graph.inputs[name].type.substitute(graph.values).symbols())
-    return found
+    return frozenset(found)
 
 
 def lower_chain(graph: Graph, checked: CheckedChain) -> LoweredChain:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 from vla_compose.check.graph import Edge, Graph
 from vla_compose.lower.chain import (
@@ -36,8 +37,25 @@ from vla_compose.spec.inputs import GridInput
 from vla_compose.spec.model import Choice, Combine, Origin, names
 
 
+class Parts(NamedTuple):
+    """A generated file: what stands first, the names of the pieces of `runtime`, and the classes."""
+
+    header: str
+    pieces: tuple[str, ...]
+    classes: tuple[str, ...]
+
+    def text(self) -> str:
+        """The file that `eject` prints."""
+        return "\n\n\n".join([self.header, *map(piece, self.pieces), *self.classes]) + "\n"
+
+
 def source(graph: Graph) -> str:
     """The file that `eject` prints and `build` runs."""
+    return parts(graph).text()
+
+
+def parts(graph: Graph) -> Parts:
+    """The same in parts: `build` compiles pieces once, whatever specs need them."""
     chains = [lower_chain(graph, checked) for checked in ordered(graph)]
     pieces = {name for lowered in chains for name in lowered.code.pieces}
     pieces |= {name for lowered in chains for member in lowered.checked.members() for name in member.runtime}
@@ -51,8 +69,7 @@ def source(graph: Graph) -> str:
     if any("if not is_compiling():" in text for text in classes):
         header += "\n\nis_compiling = torch.compiler.is_compiling"
         pieces.add("given")
-    blocks = [header, *(piece(name) for name in sorted(pieces)), *classes]
-    return "\n\n\n".join(blocks) + "\n"
+    return Parts(header, tuple(sorted(pieces)), tuple(classes))
 
 
 def _header(graph: Graph) -> str:

@@ -210,11 +210,14 @@ class Dim:
         Raises:
             DimError: the result leaves the bounds, or divides by zero.
         """
-        name = self.symbol
+        symbols = self.symbols()
+        if symbols.isdisjoint(values):
+            return self
+        name = self.symbol if len(symbols) == 1 else None
         if name is not None:
-            return Dim.of(values[name]) if name in values else self
-        given = tuple([(symbol, values[symbol]) for symbol in self.symbols() if symbol in values])
-        return _substituted(self, given) if given else self
+            return Dim.of(values[name])
+        given = tuple([(symbol, values[symbol]) for symbol in symbols if symbol in values])
+        return _substituted(self, given)
 
     def source(self) -> str:
         """A Python expression of the same value."""

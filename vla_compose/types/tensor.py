@@ -90,8 +90,10 @@ class Axis:
         """Replace symbols; those not named stay."""
         return Axis(
             tuple(
-                Group(tuple(factor.substitute(values) for factor in s.factors), s.packed, s.window)
-                for s in self.segments
+                [
+                    Group(tuple([factor.substitute(values) for factor in s.factors]), s.packed, s.window)
+                    for s in self.segments
+                ]
             )
         )
 
@@ -172,7 +174,7 @@ class TensorType:
     def substitute(self, values: Mapping[str, int | Dim]) -> TensorType:
         """Replace symbols; those not named stay."""
         each = self.each.substitute(values) if self.each is not None else None
-        return TensorType(tuple(axis.substitute(values) for axis in self.axes), self.channel, each)
+        return TensorType(tuple([axis.substitute(values) for axis in self.axes]), self.channel, each)
 
     def check_sizes(self, values: Mapping[str, int | Dim]) -> None:
         """Make sure that every axis has a size, as it stands and with these values.
