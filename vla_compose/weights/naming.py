@@ -83,7 +83,7 @@ def _layouts(spec: Spec) -> dict[str, Layout]:
 def _why_not(layout: str, missing: Sequence[str], given: Iterable[str]) -> str:
     near = _nearest(missing[0], given)
     hint = f", the nearest is {shown(near)}" if near else ""
-    return f"{layout}: {len(missing)} names are missing, such as {shown(missing[0])}{hint}"
+    return f"{layout}: {len(missing)} of its names not found, such as {shown(missing[0])}{hint}"
 
 
 def _nearest(name: str, given: Iterable[str]) -> str | None:
