@@ -12,6 +12,7 @@ from vla_compose.cli import build, eject, explain, new, schema, show, validate
 from vla_compose.cli import list as list_
 from vla_compose.cli.console import FAILURE, FINDINGS, complain, examples, lenient, report
 from vla_compose.diagnostics import SpecError, VlaComposeError
+from vla_compose.weights.errors import CheckpointError
 
 app = typer.Typer(
     name="vla-compose",
@@ -77,6 +78,9 @@ def main() -> NoReturn:
     except SpecError as error:
         report(error)
         code = FINDINGS
+    except CheckpointError as error:
+        complain(error.summary, error.details)
+        code = FAILURE
     except VlaComposeError as error:
         complain(str(error))
         code = FAILURE

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
@@ -9,9 +10,11 @@ import typer
 
 from vla_compose.cli.console import examples, show
 from vla_compose.cli.documents import DimOption, SpecArgument, VariantOption
+from vla_compose.diagnostics import BuildError
 
 if TYPE_CHECKING:
     import torch
+    from torch import nn
 
     from vla_compose.check.graph import Graph
     from vla_compose.cli.sizes import Sizes
@@ -31,11 +34,15 @@ HELP = f"""Compile a spec and run it once.
 The module runs on random features; prints tokens in and out, parameters and memory. Needs torch. Sizes are
 small, or those of an image, which is resized to whole merge cells as image processors do.
 
+With --checkpoint, weights are those of a released model: a folder with safetensors files, one file, or a
+repository on the Hub, of which only the adapter is read. It tells the dims.
+
 {
     examples(
         "vla-compose build qwen2-vl",
         "vla-compose build qwen2-vl --variant 7b --dtype bfloat16",
         "vla-compose build hunyuan-ocr --image-size 1280x720 --patch-size 16",
+        "vla-compose build qwen2-vl --checkpoint Qwen/Qwen2-VL-2B-Instruct",
     )
 }
 """
@@ -46,7 +53,10 @@ def command(
     variant: VariantOption = None,
     dim: DimOption = None,
     device: Annotated[str, typer.Option(metavar="NAME", help="Where to run, such as cpu or cuda.")] = "cpu",
-    dtype: Annotated[Dtype, typer.Option(help="Type of parameters and features.")] = Dtype.float32,
+    dtype: Annotated[
+        Dtype | None,
+        typer.Option(help="Type of parameters and features: float32, or what the checkpoint has."),
+    ] = None,
     image_size: Annotated[
         str | None,
         typer.Option(metavar="WxH", help="Take as many features as an image of this size has patches."),
@@ -57,14 +67,44 @@ def command(
             min=1, max=1024, metavar="N", help="Side of a patch in pixels; needed for --image-size."
         ),
     ] = None,
+    checkpoint: Annotated[
+        str | None,
+        typer.Option(metavar="SOURCE", help="Take weights from a folder, a .safetensors file or OWNER/NAME."),
+    ] = None,
+    revision: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Branch, tag or commit of the repository of --checkpoint."),
+    ] = None,
+    layout: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Layout of --checkpoint, where its names do not tell."),
+    ] = None,
 ) -> None:
     """Run `vla-compose build`."""
     from vla_compose.cli.documents import graph
     from vla_compose.report import table
 
     image = _image(image_size, patch_size)
-    sections = [_run(graph(spec, variant, dim), variant, device, dtype.value, image)]
+    if checkpoint is None:
+        for name, value in (("--revision", revision), ("--layout", layout)):
+            if value is not None:
+                raise BuildError(
+                    f"`{name} {value}` is for a checkpoint: add `--checkpoint SOURCE`, or leave it out"
+                )
+        found = graph(spec, variant, dim)
+        chosen = (dtype or Dtype.float32).value
+        sections = [_run(found, _fresh(found, chosen, device), variant, device, image)]
+    else:
+        sections = _loaded(spec, variant, dim, device, dtype, image, Source(checkpoint, revision, layout))
     show(lambda: table.render(sections), lambda: table.styled(sections))
+
+
+class Source(NamedTuple):
+    """Where weights come from."""
+
+    checkpoint: str
+    revision: str | None
+    layout: str | None
 
 
 class _Image(NamedTuple):
@@ -76,8 +116,6 @@ class _Image(NamedTuple):
 
 
 def _image(text: str | None, patch: int | None) -> _Image | None:
-    from vla_compose.diagnostics import BuildError
-
     if text is None:
         if patch is not None:
             raise BuildError(f"`--patch-size {patch}` is for an image: add `--image-size 1280x720`")
@@ -96,14 +134,66 @@ def _image(text: str | None, patch: int | None) -> _Image | None:
     return _Image(sides[0], sides[1], patch)
 
 
-def _run(graph: Graph, variant: str | None, device: str, dtype: str, image: _Image | None) -> Section:
-    from vla_compose.cli.sizes import grid_of, grid_sizes, small_sizes
-    from vla_compose.diagnostics import BuildError
-    from vla_compose.report import formula, table
-
+def _fresh(graph: Graph, dtype: str, device: str) -> Callable[[], nn.Module]:
     torch = _torch()
     from vla_compose.compiled import compiled
 
+    def make() -> nn.Module:
+        with torch.device(device):
+            return compiled(graph)().to(getattr(torch, dtype))
+
+    return make
+
+
+def _loaded(
+    spec: str,
+    variant: str | None,
+    dim: list[str] | None,
+    device: str,
+    dtype: Dtype | None,
+    image: _Image | None,
+    source: Source,
+) -> list[Section]:
+    torch = _torch()
+    from vla_compose.cli.documents import document, given
+    from vla_compose.compiled import graph_of
+    from vla_compose.report.loaded import described
+    from vla_compose.spec.parse import load_spec
+    from vla_compose.weights import report_of
+    from vla_compose.weights.adapter import adapter_in
+    from vla_compose.weights.checkpoint import open_checkpoint
+    from vla_compose.weights.progress import shown_progress
+
+    parsed = load_spec(document(spec))
+    with (
+        shown_progress(f"reading {parsed.name}") as progress,
+        open_checkpoint(
+            source.checkpoint, revision=source.revision, listener=lambda read: progress(read, None)
+        ) as opened,
+    ):
+        module = adapter_in(
+            opened,
+            parsed,
+            variant=variant,
+            layout=source.layout,
+            device=device,
+            dtype=None if dtype is None else getattr(torch, dtype.value),
+            dims=given(dim),
+            progress=progress,
+        )
+    graph, report = graph_of(module), report_of(module)
+    assert graph is not None
+    assert report is not None
+    return [described(report), _run(graph, lambda: module, variant, device, image)]
+
+
+def _run(
+    graph: Graph, make: Callable[[], nn.Module], variant: str | None, device: str, image: _Image | None
+) -> Section:
+    from vla_compose.cli.sizes import grid_of, grid_sizes, small_sizes
+    from vla_compose.report import formula, table
+
+    torch = _torch()
     facts = [("dims", ", ".join(f"{name} {value}" for name, value in graph.values.items()))]
     if image is None:
         sizes = small_sizes(graph)
@@ -113,16 +203,17 @@ def _run(graph: Graph, variant: str | None, device: str, dtype: str, image: _Ima
         sizes = grid_sizes(graph, (rows, columns))
         resized = f"{columns * patch}x{rows * patch}, {rows} x {columns} patches of {patch}"
         facts.append(("image", f"{image.width}x{image.height} as {resized}"))
+    kind: Any = "this type"
     try:
-        with torch.device(device):
-            module = compiled(graph)().to(getattr(torch, dtype))
-        arguments = _arguments(graph, sizes, torch.device(device), getattr(torch, dtype))
+        module = make()
+        kind = next(module.parameters()).dtype
+        arguments = _arguments(graph, sizes, torch.device(device), kind)
         with torch.no_grad():
             result = module(**arguments)
     except (RuntimeError, AssertionError, NotImplementedError, MemoryError) as error:
         # What torch says of a device that is not there, of memory that ends, of a type that it lacks.
         reason = str(error).strip().split("\n")[0] or "not enough memory"
-        raise BuildError(f"torch cannot run it in {dtype} on {device}: {reason}") from None
+        raise BuildError(f"torch cannot run it in {_name(kind)} on {device}: {reason}") from None
     results = result if isinstance(result, tuple) else (result,)
     facts += [(f"in {name}", _described(value)) for name, value in arguments.items()]
     facts += [
@@ -132,13 +223,15 @@ def _run(graph: Graph, variant: str | None, device: str, dtype: str, image: _Ima
     count = sum(parameter.numel() for parameter in module.parameters())
     size = sum(value.numel() * value.element_size() for value in (*module.parameters(), *module.buffers()))
     facts += [("parameters", f"{count:,}"), ("memory", f"{formula.memory(size)} of weights")]
-    facts += [("dtype", dtype), ("device", device)]
+    facts += [("dtype", _name(kind)), ("device", device)]
     return table.Section(f"{graph.spec.name} ({variant})" if variant else graph.spec.name, facts)
 
 
-def _torch() -> Any:
-    from vla_compose.diagnostics import BuildError
+def _name(dtype: object) -> str:
+    return str(dtype).removeprefix("torch.")
 
+
+def _torch() -> Any:
     try:
         import torch
     except ModuleNotFoundError:

@@ -76,6 +76,8 @@ def report(error: SpecError) -> None:
     show_diagnostics(error.diagnostics, sources_of(error.diagnostics), sys.stderr)
 
 
-def complain(message: str) -> None:
-    """Print what is wrong with the command line, or with the machine, to stderr."""
+def complain(message: str, details: Sequence[str] = ()) -> None:
+    """Print to stderr what is wrong with the command line or the machine, details on lines of their own."""
     print(f"error: {printable(message)}", file=sys.stderr)
+    for text in details:
+        print(f"  {printable(text)}", file=sys.stderr)

@@ -80,7 +80,16 @@ def graph(name: str, variant: str | None, dims: Sequence[str] | None) -> Graph:
         BuildError: there is no such variant or dim.
     """
     spec = load_spec(document(name))
-    return infer(spec, overrides(spec, variant, dict(map(_dim, dims or ()))))
+    return infer(spec, overrides(spec, variant, given(dims)))
+
+
+def given(dims: Sequence[str] | None) -> dict[str, int]:
+    """The dims of `--dim`.
+
+    Raises:
+        BuildError: one of them is not `NAME=N`.
+    """
+    return dict(map(_dim, dims or ()))
 
 
 def sources_of(found: Iterable[Diagnostic]) -> Sources:

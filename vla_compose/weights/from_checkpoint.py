@@ -6,7 +6,6 @@ import os
 from typing import TYPE_CHECKING
 
 from vla_compose.api import Source, load
-from vla_compose.check.infer import infer
 from vla_compose.diagnostics import BuildError
 from vla_compose.spec.model import Spec
 
@@ -60,14 +59,11 @@ def from_checkpoint(
         BuildError: there is no such variant, dim or device, or torch is not installed.
     """
     try:
-        import torch
+        import torch  # noqa: F401
     except ModuleNotFoundError:
         raise BuildError("weights need PyTorch: run `pip install 'vla-compose[torch]'`") from None
-    from vla_compose.compiled import compiled
+    from vla_compose.weights.adapter import adapter_in
     from vla_compose.weights.checkpoint import open_checkpoint
-    from vla_compose.weights.dims import solved_dims
-    from vla_compose.weights.loading import load_into
-    from vla_compose.weights.naming import PLAIN, layout_named, mapping, recognise
     from vla_compose.weights.progress import shown_progress
 
     loaded = spec if isinstance(spec, Spec) else load(spec)
@@ -77,22 +73,13 @@ def from_checkpoint(
             source, revision=revision, token=token, listener=lambda read: show(read, None)
         ) as checkpoint,
     ):
-        found = recognise(loaded, checkpoint.tensors) if layout is None else layout_named(loaded, layout)
-        shapes = {name: stored.shape for name, stored in checkpoint.tensors.items()}
-        solved = solved_dims(loaded, found, shapes, checkpoint.config, variant, dims)
-        graph = infer(loaded, {name: dim.value for name, dim in solved.items()})
-        with torch.device("meta"):
-            module = compiled(graph)()
-        load_into(
-            module,
+        return adapter_in(
             checkpoint,
-            mapping(graph, found),
-            layout=found.name,
-            prefix=None if found is PLAIN else found.prefix,
-            dims=graph.values,
-            origins={name: dim.origin for name, dim in solved.items()},
+            loaded,
+            variant=variant,
+            layout=layout,
             device=device,
             dtype=dtype,
+            dims=dims,
             progress=show,
         )
-    return module
