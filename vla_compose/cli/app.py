@@ -8,7 +8,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from vla_compose.cli import build, eject, explain, new, schema, show, validate
+from vla_compose.cli import build, docs, eject, explain, new, schema, show, validate
 from vla_compose.cli import list as list_
 from vla_compose.cli.console import FAILURE, FINDINGS, complain, examples, lenient, report
 from vla_compose.diagnostics import SpecError, VlaComposeError
@@ -32,6 +32,7 @@ COMMANDS = {
     "new": new,
     "schema": schema,
     "explain": explain,
+    "docs": docs,
 }
 for name, module in COMMANDS.items():
     app.command(name, help=module.HELP, no_args_is_help=name not in ("list", "schema"))(module.command)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,13 +15,15 @@ from vla_compose.report import formula
 from vla_compose.report.table import describe_input
 from vla_compose.site.calculator import calculator
 from vla_compose.site.diagram import diagram, times
-from vla_compose.site.escape import block, code, data, escape, link, table
+from vla_compose.site.escape import block, code, data, escape, link
+from vla_compose.site.escape import table as plain_table
 from vla_compose.site.facts import Facts, facts
 from vla_compose.site.form import form
 from vla_compose.spec.model import ROOT, Spec
 
-MARK = "<!-- made by vla-compose docs -->"
-"""The first line of every page: files without it are never replaced."""
+MARK = "# made by vla-compose docs"
+"""A line at the start of every page: files without it are never replaced."""
+HEAD = f"---\n{MARK}\nhide: [toc]\n---"
 RELATIVES = 3
 MOST_NAMES = 400
 LEGEND = {
@@ -64,28 +66,32 @@ def adapter(spec: Spec, parity: Sequence[Mapping[str, Any]] = ()) -> Adapter:
 
 def page(shown: Adapter, others: Sequence[Adapter], primitives: str) -> str:
     """The page of a spec as Markdown. Its nearest relatives are found among `others`."""
-    parts = [MARK, f"# {escape(shown.name)}"]
+    parts = [HEAD, f"# {escape(shown.name)}"]
     if shown.spec.summary:
         parts.append(escape(shown.spec.summary))
-    parts += [_links(shown.spec), _sheet(shown)]
-    parts += ["## Steps", *_steps(shown.graph, primitives)]
-    parts += ["## Calculator", *_calculator(shown)]
-    parts += ["## Spec", block(shown.spec.text, "yaml")]
-    parts += ["## PyTorch source", _source(shown.graph)]
-    parts += ["## Sizes", _sizes(shown)]
-    parts += ["## State dict", *_names(shown)]
-    if shown.parity:
-        parts += ["## Parity", *_parity(shown.parity)]
-    parts += ["## At run time", _run_time(shown.graph)]
-    relatives = [*_relatives(shown, others)]
-    if relatives:
-        parts += ["## Differs from", *relatives]
+    sections = {
+        "Steps": [*_steps(shown.graph, primitives)],
+        "Spec": [block(shown.spec.text, "yaml")],
+        "PyTorch source": [_source(shown.graph)],
+        "Sizes": [_sizes(shown)],
+        "State dict": [*_names(shown)],
+        "Parity": [*_parity(shown.parity)] if shown.parity else [],
+        "At run time": [_run_time(shown.graph)],
+        "Differs from": [*_relatives(shown, others)],
+    }
+    sections = {title: found for title, found in sections.items() if found}
+    jumps = " · ".join(
+        f"[{title}](#{title.lower().replace(' ', '-')})" for title in ("Calculator", *sections)
+    )
+    parts += [" · ".join((*_links(shown.spec), jumps)), _sheet(shown)]
+    for title, found in sections.items():
+        parts += [f"## {title}", *found]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def _links(spec: Spec) -> str:
+def _links(spec: Spec) -> list[str]:
     known = (("Paper", spec.sources.paper), ("Original code", spec.sources.code))
-    return " · ".join(link(text, address) for text, address in known if address)
+    return [link(text, address) for text, address in known if address]
 
 
 def glance(shown: Adapter) -> list[tuple[str, str]]:
@@ -118,7 +124,8 @@ def _sheet(shown: Adapter) -> str:
         "the width of a band is the number of channels.</p>"
     )
     left = f'<figure class="vc-figure">{diagram(graph)}</figure>'
-    right = f'<div><dl class="vc-facts">{listed}</dl><p class="vc-legend">{keys}</p>{note}</div>'
+    facts_ = f'<dl class="vc-facts">{listed}</dl><p class="vc-legend">{keys}</p>{note}'
+    right = f'<div>{facts_}<h2 id="calculator">Calculator</h2>{_calculator(shown)}</div>'
     return f'<div class="vc-sheet">{left}{right}</div>'
 
 
@@ -170,13 +177,13 @@ def _rows(graph: Graph, nodes: Sequence[Node], primitives: str, depth: int) -> I
         yield from _rows(graph, node.body, primitives, depth + 1)
 
 
-def _calculator(shown: Adapter) -> Iterator[str]:
-    yield "What an image costs, by the formulas that the types give. Sides are rounded to whole cells."
+def _calculator(shown: Adapter) -> str:
     choices = [calculator(shown.graph, "as in the spec")]
     choices += [calculator(graph, name) for name, graph in shown.variants.items()]
     formulas = {"name": shown.name, "choices": choices}
-    yield f'<div class="vc-calculator vc-form">{form(formulas)}{data(formulas, "vc-data")}</div>'
-    yield f"Tokens in and out: {code(shown.facts.tokens.replace('*', '·'))}"
+    about = "<p>What an image costs, by the formulas of the types. Its sides are rounded to whole cells.</p>"
+    about = about if choices[0]["mode"] == "patches" else ""
+    return f'{about}<div class="vc-calculator vc-form">{form(formulas)}{data(formulas, "vc-data")}</div>'
 
 
 def _source(graph: Graph) -> str:
@@ -268,6 +275,11 @@ def _relatives(shown: Adapter, others: Sequence[Adapter]) -> Iterator[str]:
         yield changes_list(changes) if changes else "Nothing but names."
         pair = f'data-a="{name}" data-b="{escape(shown.name)}"'
         yield f'<span class="vc-compare" {pair}>[Compare side by side](compare.md)</span>'
+
+
+def table(header: Iterable[str], rows: Iterable[Iterable[str]], right: Iterable[int] = ()) -> str:
+    """A table whose code is never broken: what is too wide is scrolled."""
+    return f'<div class="vc-table" markdown="1">\n\n{plain_table(header, rows, right)}\n\n</div>'
 
 
 def changes_list(changes: Sequence[Difference]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from vla_compose.diff import outline
-from vla_compose.site.adapter import MARK, Adapter, glance
+from vla_compose.site.adapter import HEAD, Adapter, glance
 from vla_compose.site.escape import data, escape, table
 from vla_compose.site.thumbnail import thumbnail
 
@@ -54,7 +54,7 @@ def gallery(adapters: Sequence[Adapter]) -> str:
         "filters": [{"name": name, "label": label} for name, label in FILTERS.items()],
     }
     parts = [
-        MARK,
+        HEAD,
         "# Adapters",
         "Each has a page: a diagram, the type after every step, a calculator, the spec and its PyTorch "
         "source. [Compare two of them](compare.md).",
@@ -83,7 +83,7 @@ def comparison(adapters: Sequence[Adapter]) -> str:
     )
     listed = "\n".join(f"- [{escape(shown.name)}]({shown.name}.md)" for shown in adapters)
     parts = [
-        MARK,
+        HEAD,
         "# Compare adapters",
         "What turns one adapter into the other: inputs, steps and their fields, outputs, dims. Names of "
         "weights and initial values do not count. The address of this page names the two.",

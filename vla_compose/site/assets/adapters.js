@@ -333,7 +333,7 @@
       );
       table.replaceChildren(
         element("thead", {}, element("tr", {}, element("td"), heading(left), heading(right))),
-        element("tbody", {}, element("tr", {}, element("th", { scope: "row" }, "tokens"), picture(left), picture(right)), ...rows),
+        element("tbody", {}, element("tr", {}, element("th", { scope: "row" }, "picture"), picture(left), picture(right)), ...rows),
       );
       const found = changes(left.outline, right.outline);
       list.replaceChildren(
