@@ -49,14 +49,13 @@ def _stranger(module: nn.Module) -> str:
     inside = {path: found for path, part in module.named_modules() if (found := graph_of(part)) is not None}
     if inside:
         path, graph = next(iter(inside.items()))
-        return f"this `{name}` holds the `{graph.spec.name}` at `{path}`: pass `module.{_reach(path)}`"
+        return f"this `{name}` holds the `{graph.spec.name}` at `{path}`: pass `module{_reach(path)}`"
     return f"this `{name}` was not made by vla_compose: pass a module that `vla_compose.build` returned"
 
 
 def _reach(path: str) -> str:
-    """`a.0.b` as Python reaches it: `a[0].b`."""
-    head, *rest = path.split(".")
-    return head + "".join(f"[{part}]" if part.isdigit() else f".{part}" for part in rest)
+    """`a.0.b` as Python reaches it from a module: `.a[0].b`."""
+    return "".join(f"[{part}]" if part.isdigit() else f".{part}" for part in path.split("."))
 
 
 def _changed(graph: Graph, wanted: Mapping[str, object], found: Mapping[str, object]) -> str:

@@ -170,13 +170,13 @@ class Server(ThreadingHTTPServer):
 
 
 @contextlib.contextmanager
-def serving():
+def serving(handler=Handler):
     """A running `Hub` on this machine."""
     hub = Hub()
     servers = []
     for origin in ("hub", "cdn"):
-        handler = type("Bound", (Handler,), {"hub": hub, "origin": origin})
-        server = Server(("127.0.0.1", 0), handler)
+        bound = type("Bound", (handler,), {"hub": hub, "origin": origin})
+        server = Server(("127.0.0.1", 0), bound)
         threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         servers.append(server)
     hub.endpoint, hub.cdn = (f"http://127.0.0.1:{server.server_address[1]}" for server in servers)

@@ -75,7 +75,7 @@ def push_to_hub(
             raise CheckpointError("HF_HUB_OFFLINE is set: unset it to push") from None
         except HfHubHTTPError as error:
             raise CheckpointError(_refused(repo_id, error)) from None
-        except FAILURES as error:
+        except (RuntimeError, *FAILURES) as error:
             reason = str(error).strip().split("\n")[0] or type(error).__name__
             raise CheckpointError(f"{shown(repo_id)} was not pushed: {reason}; check the network") from None
     return commit.commit_url
