@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from safetensors.torch import load_file
-from torch import Tensor
+from torch import Tensor, nn
 from transformers import AutoConfig
 from transformers.conversion_mapping import get_model_conversion_mapping
 from transformers.core_model_loading import WeightConverter, WeightRenaming, rename_source_key
@@ -20,6 +21,7 @@ from tests.weights.models import SMALL, adapter_weights, small_model
 from vla_compose.check.infer import infer
 from vla_compose.check.slots import slots
 from vla_compose.spec.layouts import Layout
+from vla_compose.spec.model import Spec
 from vla_compose.weights.dims import dims_of
 from vla_compose.weights.errors import CheckpointError
 from vla_compose.weights.naming import PLAIN, layout_named, mapping, recognise
@@ -62,6 +64,10 @@ def saved(name: str) -> tuple[dict[str, Tensor], dict[str, Tensor], dict[str, ob
         return model.state_dict(), load_file(Path(folder) / "model.safetensors"), config
 
 
+def built(spec: Spec, dims: dict[str, Any]) -> nn.Module:
+    return vla_compose.build(spec, **dims)
+
+
 def shapes(tensors: Mapping[str, Tensor]) -> dict[str, tuple[int, ...]]:
     return {name: tuple(tensor.shape) for name, tensor in tensors.items()}
 
@@ -86,14 +92,14 @@ def test_names_in_files_of_transformers(name: str) -> None:
     layout = recognise(spec, stored)
     dims = dims_of(spec, layout, shapes(stored), config)
     assert dims == SMALL[name].dims
-    names = mapping(vla_compose.compose(spec, **dims), layout)
-    ours = vla_compose.build(spec, **dims)
+    names = mapping(infer(spec, dims), layout)
+    ours = built(spec, dims)
     assert list(names) == list(ours.state_dict())
     assert len(set(names.values())) == len(names)
     assert set(names.values()) <= stored.keys()
     ours.load_state_dict({here: stored[there] for here, there in names.items()})
 
-    in_memory = mapping(vla_compose.compose(spec, **dims), layout_named(spec, "transformers-5"))
+    in_memory = mapping(infer(spec, dims), layout_named(spec, "transformers-5"))
     for here, value in ours.state_dict().items():
         assert torch.equal(value, memory[in_memory[here]]), here
 
@@ -105,7 +111,7 @@ def test_names_in_memory(name: str) -> None:
     spec = vla_compose.load(name)
     assert recognise(spec, memory).name == "transformers-5"
     layout = layout_named(spec, "transformers-5")
-    names = mapping(vla_compose.compose(spec, **SMALL[name].dims), layout)
+    names = mapping(infer(spec, SMALL[name].dims), layout)
     assert set(names.values()) <= memory.keys()
     assert dims_of(spec, layout, shapes(memory), config) == SMALL[name].dims
     model = small_model(name)
@@ -121,7 +127,7 @@ def test_conversion_mapping_agrees(name: str) -> None:
     """What transformers renames on loading leads from each layout of its files to the names in memory."""
     memory, stored, _ = saved(name)
     spec = vla_compose.load(name)
-    graph = vla_compose.compose(spec, **SMALL[name].dims)
+    graph = infer(spec, SMALL[name].dims)
     before, after = mapping(graph, recognise(spec, stored)), mapping(graph, spec.layouts["transformers-5"])
     conversions = get_model_conversion_mapping(small_model(name))
     renamings = [one for one in conversions if isinstance(one, WeightRenaming)]

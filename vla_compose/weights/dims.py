@@ -11,6 +11,7 @@ from vla_compose.check.graph import Graph
 from vla_compose.check.infer import dim_values, infer
 from vla_compose.check.slots import ANY, Slot, conditional, first, slots
 from vla_compose.diagnostics import SpecError
+from vla_compose.primitives.fields import Condition
 from vla_compose.spec.faults import Faults
 from vla_compose.spec.layouts import Layout
 from vla_compose.spec.model import Spec
@@ -145,15 +146,17 @@ def _present(layout: Layout, name: str, shapes: Shapes) -> bool:
     return any(key == theirs or key.startswith(f"{theirs}.") for key in shapes)
 
 
-def _agreeing(spec: Spec, stated: Mapping[str, Solved], present: list[tuple[Any, bool]]) -> Graph:
+def _agreeing(spec: Spec, stated: Mapping[str, Solved], present: list[tuple[Condition, bool]]) -> Graph:
     """A graph with the steps that the checkpoint has: sizes over dims depend on them, and on nothing else."""
     graph = infer(spec)
-    doubled = {
-        str(condition.left): 2 * graph.values[str(condition.left)]
-        for condition, _ in present
-        if condition.left.symbol in graph.values
+    bent: dict[str, int | Dim] = {
+        condition.left.symbol: condition.right.substitute(graph.values)
+        if here is condition.equal
+        else condition.left.substitute(graph.values) * 2
+        for condition, here in present
+        if condition.left.symbol is not None
     }
-    candidates = [{}, {name: solved.value for name, solved in stated.items()}, doubled]
+    candidates: list[dict[str, int | Dim]] = [{}, {name: dim.value for name, dim in stated.items()}, bent]
     for candidate in candidates if present else ():
         try:
             other = infer(spec, candidate)
