@@ -13,10 +13,10 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.14 p
 	$$p -c '$(SUITABLE)' >/dev/null 2>&1 && { echo $$p; break; }; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test check docs bench fuzz fix clean
+.PHONY: help venv demo test check docs docs-zensical bench fuzz fix clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 venv: $(STAMP) ## create .venv with everything for development
 
@@ -40,7 +40,16 @@ check: $(STAMP) ## formatting, lint, types, shipped specs, generated files
 	$(BIN)/python tools/generate.py --check
 
 docs: $(STAMP) ## build the documentation into site/, strictly
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+	$(BIN)/python tools/site.py
+
+# Material's successor reads the same mkdocs.yml; pages are written to build/zensical/site, warnings to its log.
+# Nothing depends on this target, and it may fail. Not strict: it takes lists in scripts and options for links.
+docs-zensical: $(STAMP) ## try to build the documentation with zensical
+	$(PYTHON) -m venv build/.zensical
+	build/.zensical/bin/python -m pip install -q --disable-pip-version-check "zensical==0.0.40" "mkdocstrings[python]>=1"
+	rm -rf build/zensical && mkdir -p build/zensical
+	cp -R mkdocs.yml docs CHANGELOG.md vla_compose build/zensical/
+	cd build/zensical && NO_COLOR=1 ../.zensical/bin/zensical build --clean >log 2>&1 || { tail -5 log; exit 1; }
 
 bench: $(STAMP) ## measure speed against the original classes
 	$(BIN)/python bench/run.py

@@ -1,4 +1,4 @@
-"""Write what is made from the code: the JSON Schema, the pages of commands, primitives and diagnostics, the navigation.
+"""Write what is made from the code: the JSON Schema, pages of the site, and its navigation.
 
 python tools/generate.py           write the files
 python tools/generate.py --check   compare them; exit 1 if any is out of date

@@ -32,11 +32,11 @@ GROUPS = {
 }
 INDEX = """# Primitives
 
-A step of a spec is one of these. Each has a page with its fields, a whole spec, the shipped specs that use it and
-the mistakes that it reports. `vla-compose explain NAME` prints the same text and fields in a terminal.
+A step of a spec is one of these. Each has a page with its fields, a whole spec, the shipped specs that use
+it and the mistakes that it reports. `vla-compose explain NAME` prints the same text and fields in a terminal.
 
-Sizes are numbers or expressions over dims, such as `4 * vision`; `same` stands for the incoming number of channels.
-A primitive of your own: [Write a primitive](../guide/primitive.md).
+Sizes are numbers or expressions over dims, such as `4 * vision`; `same` stands for the incoming number of
+channels. A primitive of your own: [Write a primitive](../guide/primitive.md).
 """
 
 

@@ -1,0 +1,110 @@
+"""The site, built once and served; a browser; pages that remember what they asked for and complained about."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any, Literal
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from tools import site
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+
+
+@dataclass
+class Visit:
+    """A page in a browser context of its own, with what happened since it was opened."""
+
+    page: Page
+    address: str
+    complaints: list[str] = field(default_factory=list)
+    elsewhere: list[str] = field(default_factory=list)
+
+    def open(self, name: str) -> Page:
+        """Go to a page by its address in the site and wait until it is quiet."""
+        self.page.goto(f"{self.address}/{name}", wait_until="networkidle")
+        return self.page
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    """Serves files, prints nothing."""
+
+    def log_message(self, format: str, *args: Any) -> None:
+        return
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the built site."""
+    folder = tmp_path_factory.mktemp("site")
+    site.build(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def address(built: Path) -> Iterator[str]:
+    """Where the site is served."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(built))) as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+def executable() -> str | None:
+    """A Chromium of this machine."""
+    wanted = os.environ.get("CHROMIUM")
+    return wanted or next((found for name in NAMES if (found := shutil.which(name))), None)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Headless Chromium: of $CHROMIUM, of PATH, or the one that Playwright installed."""
+    with sync_playwright() as playwright:
+        path = executable() or playwright.chromium.executable_path
+        if not Path(path).is_file():
+            pytest.skip("no browser: install Chromium, or name one in $CHROMIUM")
+        with playwright.chromium.launch(executable_path=path, args=["--no-sandbox"]) as running:
+            yield running
+
+
+@pytest.fixture
+def visit(browser: Browser, address: str) -> Iterator[Callable[..., Visit]]:
+    """Open a page: `visit(scheme="dark", width=390)`."""
+    contexts: list[BrowserContext] = []
+
+    def start(scheme: Literal["light", "dark"] = "light", width: int = 1280, height: int = 900) -> Visit:
+        context = browser.new_context(
+            color_scheme=scheme,
+            viewport={"width": width, "height": height},
+            permissions=["clipboard-read", "clipboard-write"],
+        )
+        contexts.append(context)
+        made = Visit(context.new_page(), address)
+        made.page.on("console", lambda said: made.complaints.append(said.text) if said.type in BAD else None)
+        made.page.on("pageerror", lambda error: made.complaints.append(str(error)))
+        context.on("request", lambda asked: _outside(asked.url, made))
+        context.on("response", lambda got: made.complaints.append(got.url) if got.status >= 400 else None)
+        return made
+
+    yield start
+    for context in contexts:
+        context.close()
+
+
+BAD = frozenset({"error", "warning"})
+
+
+def _outside(url: str, made: Visit) -> None:
+    if not url.startswith((made.address, "data:", "blob:")):
+        made.elsewhere.append(url)
