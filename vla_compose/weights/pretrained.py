@@ -73,8 +73,10 @@ def from_pretrained(
     """
     folder = _folder(source, revision, token, cache_dir, force_download, local_files_only)
     text = _read(folder, SPEC)
-    with open_checkpoint(folder / MODEL) as checkpoint:
-        config = _config(folder)
+    if not os.path.lexists(folder / MODEL):
+        raise CheckpointError(_absent(folder, MODEL))
+    with open_checkpoint(folder) as checkpoint:
+        config = _config(folder, checkpoint.config)
         graph = _graph(folder, config, text)
         with torch.device("meta"):
             module = compiled(graph)()
@@ -131,23 +133,29 @@ def _read(folder: Path, name: str) -> bytes:
         data = read_bytes(str(folder / name), limit + 1)
     except Refused as refused:
         if refused.name == "missing-file":
-            raise CheckpointError(
-                f"{shown(str(folder))} has no {shown(name)}, so `save_pretrained` did not write it: for the "
-                "folder of a released model use `from_checkpoint(SPEC, ...)`"
-            ) from None
+            raise CheckpointError(_absent(folder, name)) from None
         raise CheckpointError(f"{shown(name)} cannot be read: {refused.message}") from None
     if len(data) > limit:
         raise CheckpointError(f"{shown(name)} has more than {limit:,} bytes: {AGAIN}")
     return data
 
 
-def _config(folder: Path) -> Mapping[str, Any]:
-    """`config.json`, when the weights carry the same.
+def _absent(folder: Path, name: str) -> str:
+    return (
+        f"{shown(str(folder))} has no {shown(name)}, so `save_pretrained` did not write it: for the folder "
+        "of a released model use `from_checkpoint(SPEC, ...)`"
+    )
+
+
+def _config(folder: Path, found: Mapping[str, Any] | None) -> Mapping[str, Any]:
+    """What `config.json` says, when the weights say the same.
 
     Raises:
         CheckpointError: it is damaged, or the weights were saved with another.
     """
-    config = _parsed(_read(folder, CONFIG), CONFIG)
+    if found is None:
+        raise CheckpointError(_absent(folder, CONFIG))
+    config = _checked(found, shown(CONFIG))
     # Its header was checked already; safetensors gives the metadata.
     with safe_open(folder / MODEL, framework="pt") as opened:
         stored = (opened.metadata() or {}).get(KEY)
@@ -156,7 +164,11 @@ def _config(folder: Path) -> Mapping[str, Any]:
             f"{shown(MODEL)} was not written by `save_pretrained`: it names no spec. To load it, use "
             "`from_checkpoint(SPEC, ...)`"
         )
-    inside = _parsed(stored.encode(), f"the metadata of {MODEL}")
+    what = f"the metadata of {shown(MODEL)}"
+    try:
+        inside = _checked(strict_json.parse(stored.encode()), what)
+    except strict_json.JsonError as error:
+        raise CheckpointError(f"{what} is no valid JSON: {error}; {AGAIN}") from None
     if inside != config:
         keys = sorted(key for key in inside.keys() | config.keys() if inside.get(key) != config.get(key))
         raise CheckpointError(
@@ -166,14 +178,10 @@ def _config(folder: Path) -> Mapping[str, Any]:
     return config
 
 
-def _parsed(data: bytes, name: str) -> Mapping[str, Any]:
-    try:
-        found = strict_json.parse(data)
-    except strict_json.JsonError as error:
-        raise CheckpointError(f"{name} is no valid JSON: {error}; {AGAIN}") from None
+def _checked(found: Any, what: str) -> Mapping[str, Any]:
     wanted = {"dims": dict, "spec": str, "spec_sha256": str}
     if not isinstance(found, dict) or any(type(found.get(key)) is not kind for key, kind in wanted.items()):
-        raise CheckpointError(f"{name} does not hold `dims`, `spec` and `spec_sha256` of a spec; {AGAIN}")
+        raise CheckpointError(f"{what} does not hold `dims`, `spec` and `spec_sha256` of a spec; {AGAIN}")
     return found
 
 
@@ -193,8 +201,12 @@ def _graph(folder: Path, config: Mapping[str, Any], text: bytes) -> Graph:
     dims = config["dims"]
     if spec.name != config["spec"] or dims.keys() != spec.dims.keys():
         raise CheckpointError(f"{shown(CONFIG)} names another spec or other dims than {shown(SPEC)}; {AGAIN}")
+    # Dims that follow from others are given only where they do not: then it is the very same graph.
+    free = {name: value for name, value in dims.items() if spec.dims[name].constant is not None}
     try:
-        graph = compose(spec, **dims)
+        graph = compose(spec, **free)
+        if graph.values != dims:
+            graph = compose(spec, **dims)
     except (BuildError, SpecError) as error:
         raise CheckpointError(
             f"the dims in {shown(CONFIG)} do not fit {shown(SPEC)}: {error}; {AGAIN}"
@@ -213,7 +225,8 @@ def _fill(
     names = {name: name for name in module.state_dict()}
     computed = {name: buffer.clone() for name, buffer in module.named_buffers() if name not in names}
     kinds = {name: FLOATS[t.dtype] for name, t in checkpoint.tensors.items() if t.dtype in FLOATS}
-    mixed = dtype is None and len(set(kinds.values())) > 1
+    # Several types go through one that holds them all; going there and back changes no bit.
+    one = len(set(kinds.values())) == 1
     with shown_progress(f"reading {graph.spec.name}") as progress:
         load_into(
             module,
@@ -223,14 +236,12 @@ def _fill(
             origins=dict.fromkeys(graph.values, CONFIG),
             dims=graph.values,
             device=device,
-            # Several types go through one that holds them all; going there and back changes no bit.
-            dtype=torch.float64 if mixed else dtype,
+            dtype=dtype or (None if one else torch.float64),
             progress=progress,
         )
-    if mixed:
+    if dtype is None:
         for name, parameter in module.named_parameters():
             parameter.data = parameter.data.to(kinds[name])
-    if dtype is None:
         for name, buffer in computed.items():
             _set_buffer(module, name, buffer, config)
 
