@@ -36,9 +36,11 @@ class Elements(HTMLParser):
         self.found.append((tag, dict(attributes)))
 
 
-def elements(page: Path) -> list[tuple[str, dict[str, str | None]]]:
+def elements(page: Path, start: str = "") -> list[tuple[str, dict[str, str | None]]]:
+    """All elements from the first `start` on."""
     parser = Elements()
-    parser.feed(page.read_text("utf-8"))
+    text = page.read_text("utf-8")
+    parser.feed(text[text.index(start) :])
     return parser.found
 
 
@@ -71,8 +73,8 @@ def hostile_address(gallery: Path) -> Iterator[str]:
 @pytest.mark.parametrize("name", NAMES)
 def test_a_payload_makes_no_element(gallery: Path, name: str) -> None:
     """The page has the elements of the page of a harmless spec, those that colour code aside."""
-    here = [tag for tag, _ in elements(gallery / "adapters" / name / "index.html")]
-    there = [tag for tag, _ in elements(gallery / "adapters" / HARMLESS / "index.html")]
+    here = [tag for tag, _ in elements(gallery / "adapters" / name / "index.html", "<article")]
+    there = [tag for tag, _ in elements(gallery / "adapters" / HARMLESS / "index.html", "<article")]
     allowed = {"span", "a"}  # colours and line anchors of the YAML, whose comments differ
     assert [tag for tag in here if tag not in allowed] == [tag for tag in there if tag not in allowed]
 
@@ -87,7 +89,7 @@ def test_no_handler_and_no_other_address(gallery: Path, page: str) -> None:
         assert tag not in {"iframe", "object", "embed", "base"}
 
 
-@pytest.mark.parametrize(("name", "payload"), zip(NAMES, PAYLOADS, strict=True))
+@pytest.mark.parametrize(("name", "payload"), list(zip(NAMES, PAYLOADS, strict=True)))
 def test_a_payload_reads_as_it_was_written(browser, hostile_address: str, name: str, payload: str) -> None:
     """In the summary and in the YAML, in a browser, where nothing of it has run."""
     page = browser.new_page()

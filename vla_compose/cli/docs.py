@@ -13,11 +13,11 @@ from vla_compose.cli.console import examples
 HELP = f"""Write pages about specs, for a site.
 
 A page for each spec with a diagram, the type after every step, a calculator, the YAML and the PyTorch source;
-a gallery of all, and a page that compares two. Specs are names of shipped specs, files, and folders of files.
+a gallery of all, and a page that compares two. A SPEC is a shipped one, a file, or a folder of files.
 
-DIR becomes a project for MkDocs with the theme Material: pages in docs/adapters, what they load in docs/assets
-and an mkdocs.yml if there is none. In a project of your own, add the two files of docs/assets to extra_css
-and extra_javascript. Files that this command did not make are never replaced.
+DIR becomes a project for MkDocs with the theme Material: pages in docs/adapters, what they load in
+docs/assets, and an mkdocs.yml if there is none. In a project of your own, add the two files of docs/assets
+to extra_css and extra_javascript. Files that this command did not make are never replaced.
 
 {
     examples(

@@ -123,10 +123,12 @@ def _sheet(shown: Adapter) -> str:
         '<p class="vc-legend">Numbers are places in the tensor. A colour follows a cell of an example image; '
         "the width of a band is the number of channels.</p>"
     )
-    left = f'<figure class="vc-figure">{diagram(graph)}</figure>'
-    facts_ = f'<dl class="vc-facts">{listed}</dl><p class="vc-legend">{keys}</p>{note}'
-    right = f'<div>{facts_}<h2 id="calculator">Calculator</h2>{_calculator(shown)}</div>'
-    return f'<div class="vc-sheet">{left}{right}</div>'
+    about = (
+        f'<div class="vc-about"><dl class="vc-facts">{listed}</dl><p class="vc-legend">{keys}</p>{note}</div>'
+    )
+    figure = f'<figure class="vc-figure">{diagram(graph)}</figure>'
+    cost = f'<div class="vc-cost"><h2 id="calculator">Calculator</h2>{_calculator(shown)}</div>'
+    return f'<div class="vc-sheet">{about}{figure}{cost}</div>'
 
 
 def _flat(nodes: Sequence[Node]) -> Iterator[Node]:

@@ -53,11 +53,14 @@ class _Diagram:
         chain, start, top = checked.chain, len(self.drawing.parts), self.y
         left, right = (10.0, WIDTH - 22.0) if self.cards else (4.0, WIDTH - 4.0)
         if self.cards:
-            self.y += 20
-            self.drawing.text(left, self.y, chain.name if chain.name != ROOT else "steps", "vc-t vc-title")
+            self.y += 5
+            for line in wrap(chain.name if chain.name != ROOT else "steps", 34, 3):
+                self.y += LINE
+                self.drawing.text(left, self.y, line, "vc-t vc-title")
             if chain.each:
-                said = f"× {checked.copies}, weights of their own"
-                self.drawing.text(right, self.y, said, "vc-t vc-muted vc-end-text")
+                self.y += LINE
+                said = f"{checked.copies} copies, one for each tensor, weights of their own"
+                self.drawing.text(left, self.y, said, "vc-t vc-muted")
             self.y += 10
         self._pill(_origin(chain.source), left, "vc-input")
         before = self.sketches.before[chain.name]
