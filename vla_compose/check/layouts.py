@@ -22,7 +22,7 @@ def check_layouts(graph: Graph, faults: Faults) -> None:
         for ours in layout.names:
             if ours not in paths:
                 near = nearest(ours, sorted(paths))
-                help = f"write `{near}`" if near else f"use names of: {', '.join(_tops(names))}"
+                help = f"write `{near}`" if near else f"use names of: {', '.join(_tops(paths))}"
                 message = f"layout `{layout.name}` names `{safe(ours)}`, which no parameter has"
                 faults.add("VC303", message, (*path, ours), key=True, help=help)
         _one_to_one(layout, names, path, faults)
