@@ -92,8 +92,8 @@ def command(
                     f"`{name} {value}` is for a checkpoint: add `--checkpoint SOURCE`, or leave it out"
                 )
         found = graph(spec, variant, dim)
-        chosen = (dtype or Dtype.float32).value
-        sections = [_run(found, _fresh(found, chosen, device), variant, device, image)]
+        kind = (dtype or Dtype.float32).value
+        sections = [_run(found, _fresh(found, kind, device), variant, device, kind, image)]
     else:
         sections = _loaded(spec, variant, dim, device, dtype, image, Source(checkpoint, revision, layout))
     show(lambda: table.render(sections), lambda: table.styled(sections))
@@ -184,11 +184,16 @@ def _loaded(
     graph, report = graph_of(module), report_of(module)
     assert graph is not None
     assert report is not None
-    return [described(report), _run(graph, lambda: module, variant, device, image)]
+    return [described(report), _run(graph, lambda: module, variant, device, report.dtype, image)]
 
 
 def _run(
-    graph: Graph, make: Callable[[], nn.Module], variant: str | None, device: str, image: _Image | None
+    graph: Graph,
+    make: Callable[[], nn.Module],
+    variant: str | None,
+    device: str,
+    dtype: str,
+    image: _Image | None,
 ) -> Section:
     from vla_compose.cli.sizes import grid_of, grid_sizes, small_sizes
     from vla_compose.report import formula, table
@@ -203,17 +208,15 @@ def _run(
         sizes = grid_sizes(graph, (rows, columns))
         resized = f"{columns * patch}x{rows * patch}, {rows} x {columns} patches of {patch}"
         facts.append(("image", f"{image.width}x{image.height} as {resized}"))
-    kind: Any = "this type"
     try:
         module = make()
-        kind = next(module.parameters()).dtype
-        arguments = _arguments(graph, sizes, torch.device(device), kind)
+        arguments = _arguments(graph, sizes, torch.device(device), getattr(torch, dtype))
         with torch.no_grad():
             result = module(**arguments)
     except (RuntimeError, AssertionError, NotImplementedError, MemoryError) as error:
         # What torch says of a device that is not there, of memory that ends, of a type that it lacks.
         reason = str(error).strip().split("\n")[0] or "not enough memory"
-        raise BuildError(f"torch cannot run it in {_name(kind)} on {device}: {reason}") from None
+        raise BuildError(f"torch cannot run it in {dtype} on {device}: {reason}") from None
     results = result if isinstance(result, tuple) else (result,)
     facts += [(f"in {name}", _described(value)) for name, value in arguments.items()]
     facts += [
@@ -223,12 +226,8 @@ def _run(
     count = sum(parameter.numel() for parameter in module.parameters())
     size = sum(value.numel() * value.element_size() for value in (*module.parameters(), *module.buffers()))
     facts += [("parameters", f"{count:,}"), ("memory", f"{formula.memory(size)} of weights")]
-    facts += [("dtype", _name(kind)), ("device", device)]
+    facts += [("dtype", dtype), ("device", device)]
     return table.Section(f"{graph.spec.name} ({variant})" if variant else graph.spec.name, facts)
-
-
-def _name(dtype: object) -> str:
-    return str(dtype).removeprefix("torch.")
 
 
 def _torch() -> Any:

@@ -67,7 +67,7 @@ class Checkpoint:
             tensor: contiguous, on the CPU, of the stored type and shape.
 
         Returns:
-            How many bytes were written: all of the tensor.
+            How many bytes were written.
 
         Raises:
             CheckpointError: the bytes cannot be read.
@@ -76,9 +76,7 @@ class Checkpoint:
         flat = tensor.detach().view(-1).view(torch.uint8)
         if tensor.shape != stored.shape or flat.numel() != stored.nbytes:
             raise ValueError(f"{name} is stored as {stored.dtype} of shape {stored.shape}")
-        if stored.nbytes:
-            self._store.copy(stored.file, stored.begin, flat)
-        return stored.nbytes
+        return self._store.copy(stored.file, stored.begin, flat)
 
     def close(self) -> None:
         """Let go of open files."""

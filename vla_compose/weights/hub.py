@@ -94,7 +94,7 @@ class HubStore(Store):
         self._fetch(file, begin, end, data.extend)
         return bytes(data)
 
-    def copy(self, file: str, begin: int, into: Tensor) -> None:
+    def copy(self, file: str, begin: int, into: Tensor) -> int:
         at = 0
 
         def fill(part: bytes) -> None:
@@ -103,6 +103,7 @@ class HubStore(Store):
             at += len(part)
 
         self._fetch(file, begin, begin + into.numel(), fill)
+        return at
 
     def each(self, work: Callable[[str], T], files: Iterable[str]) -> list[T]:
         with ThreadPoolExecutor(WORKERS) as pool:

@@ -63,7 +63,7 @@ class LocalStore(Store):
         self.count(end - begin)
         return b"".join(parts)
 
-    def copy(self, file: str, begin: int, into: Tensor) -> None:
+    def copy(self, file: str, begin: int, into: Tensor) -> int:
         end = begin + into.numel()
         at = begin
         while at < end:
@@ -72,6 +72,7 @@ class LocalStore(Store):
             _copy_window(descriptor, at, into[at - begin : stop - begin])
             self.count(stop - at)
             at = stop
+        return at - begin
 
     def close(self) -> None:
         for descriptor, _ in self._files.values():

@@ -58,8 +58,8 @@ class Store(ABC):
         """
 
     @abstractmethod
-    def copy(self, file: str, begin: int, into: Tensor) -> None:
-        """Fill `into`, a flat tensor of bytes on the CPU, from the file.
+    def copy(self, file: str, begin: int, into: Tensor) -> int:
+        """Fill `into`, a flat tensor of bytes on the CPU, from the file; returns how many bytes it wrote.
 
         Raises:
             CheckpointError: they cannot be read, or the file ends before.
