@@ -201,10 +201,12 @@ def _graph(folder: Path, config: Mapping[str, Any], text: bytes) -> Graph:
     dims = config["dims"]
     if spec.name != config["spec"] or dims.keys() != spec.dims.keys():
         raise CheckpointError(f"{shown(CONFIG)} names another spec or other dims than {shown(SPEC)}; {AGAIN}")
-    # Dims that follow from others are given only where they do not: then it is the very same graph.
-    free = {name: value for name, value in dims.items() if spec.dims[name].constant is not None}
+    # Dims that follow from others are given only where they differ: then it is the very same graph.
+    given = {name: value for name, value in dims.items() if spec.dims[name].constant is not None}
     try:
-        graph = compose(spec, **free)
+        graph = compose(spec, **given)
+        given |= {name: value for name, value in dims.items() if graph.values[name] != value}
+        graph = compose(spec, **given)
         if graph.values != dims:
             graph = compose(spec, **dims)
     except (BuildError, SpecError) as error:
