@@ -21,6 +21,8 @@ from vla_compose.weights.errors import CheckpointError, shown
 from vla_compose.weights.store import CONFIG, INDEX, PICKLED, Store
 
 WINDOW = 8 * 2**20
+REQUEST = 2**17
+"""How much to ask the system for at once; it drops what is over its own limit."""
 CONVERT = (
     "pickles can run code and are never loaded: convert it with the library it comes from, for transformers "
     "`AutoModel.from_pretrained(DIR).save_pretrained(NEW_DIR)`, and name the new folder"
@@ -96,9 +98,18 @@ def _copy_window(descriptor: int, begin: int, into: Tensor) -> None:
     length = begin - start + into.numel()
     # A private mapping: nothing is written, but torch warns of memory that it may not write to.
     with mmap.mmap(descriptor, length, access=mmap.ACCESS_COPY, offset=start) as window:
+        _ask_for(window, length)
         source = torch.frombuffer(window, dtype=torch.uint8, offset=begin - start)
         into.copy_(source)
         del source
+
+
+def _ask_for(window: mmap.mmap, length: int) -> None:
+    """Let the system read all of a window, and nothing after it: left alone, it reads megabytes ahead."""
+    if hasattr(mmap, "MADV_RANDOM") and hasattr(mmap, "MADV_WILLNEED"):
+        window.madvise(mmap.MADV_RANDOM)
+        for at in range(0, length, REQUEST):
+            window.madvise(mmap.MADV_WILLNEED, at, min(REQUEST, length - at))
 
 
 def _listed(folder: Path) -> list[Path]:
@@ -149,6 +160,8 @@ def _open(path: Path, folder: Path | None) -> tuple[int, int]:
     try:
         found = os.fstat(descriptor)
         _check_regular(name, found.st_mode)
+        if hasattr(os, "posix_fadvise"):
+            os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_RANDOM)
     except BaseException:
         os.close(descriptor)
         raise
