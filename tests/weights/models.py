@@ -110,7 +110,7 @@ SMALL: dict[str, Small] = {
             TILES
             | {"num_key_value_heads": 2, "out_hidden_size": TEXT, "text_hidden_size": TEXT}
             | {"spatial_merge_size": 2, "image_size": 64, "max_image_size": 64, "min_image_size": 16},
-            {"head_dim": 24},
+            MROPE | {"head_dim": 24},
             image_token_id=90,
             im_start_id=92,
             im_end_id=93,

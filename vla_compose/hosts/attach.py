@@ -40,7 +40,7 @@ class Replaced:
 
 
 class Attachment:
-    """An adapter in a model. Print it to see what it replaced; a context manager that takes it out at the end.
+    """An adapter in a model. Print it to see what it replaced; as a context manager it goes out at the end.
 
     Attributes:
         adapter: the module that was put in.
@@ -50,7 +50,13 @@ class Attachment:
     """
 
     def __init__(
-        self, model: nn.Module, adapter: nn.Module, path: str, host: Host, changes: Changes, rows: list[Replaced]
+        self,
+        model: nn.Module,
+        adapter: nn.Module,
+        path: str,
+        host: Host,
+        changes: Changes,
+        rows: list[Replaced],
     ) -> None:
         self.adapter = adapter
         self.path = path
@@ -79,25 +85,17 @@ class Attachment:
         graph = graph_of(self.adapter)
         assert graph is not None
         rows = [
-            (
-                row.path,
-                row.before or "nothing",
-                row.after or "nothing",
-                f"{row.parameters_before:,} -> {row.parameters_after:,}",
-            )
+            (row.path, row.before or "nothing", "->", row.after or "nothing", f"{row.parameters_before:,}",
+             "->", f"{row.parameters_after:,} parameters")
             for row in self.replaced
+        ]  # fmt: skip
+        wide = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        lines = [
+            "  ".join(cell.ljust(width) for cell, width in zip(row, wide, strict=True)).rstrip()
+            for row in rows
         ]
-        wide = [max(len(row[at]) for row in rows) for at in range(4)]
-        return "\n".join(
-            [
-                f"{graph.spec.name} is in this {self._model}, at {self.path}",
-                *(
-                    f"  {path:<{wide[0]}}  {before:<{wide[1]}} -> {after:<{wide[2]}}  {numbers:>{wide[3]}} parameters"
-                    for path, before, after, numbers in rows
-                ),
-                f"  cut at {self.seam}",
-            ]
-        )
+        head = f"{graph.spec.name} is in this {self._model}, at {self.path}"
+        return "\n  ".join([head, *lines, f"cut at {self.seam}"])
 
 
 def attach(model: nn.Module, adapter: nn.Module) -> Attachment:
@@ -140,7 +138,9 @@ def attach(model: nn.Module, adapter: nn.Module) -> Attachment:
     adapter.train(inner.training)
     after = {path: _at(inner, path) for path in paths}
     rows = [
-        Replaced(_joined(start, path), _named(before[path]), _named(after[path]), sizes[path], _size(after[path]))
+        Replaced(
+            _joined(start, path), _named(before[path]), _named(after[path]), sizes[path], _size(after[path])
+        )
         for path in paths
     ]
     return Attachment(model, adapter, _joined(start, host.seat), host, changes, rows)
@@ -173,7 +173,9 @@ def copy_weights(model: nn.Module, adapter: nn.Module) -> None:
     wrong += [f"the adapter has no `{name}`" for name in sorted(left)]
     if wrong:
         fix = f'use `build("{own.spec.name}")` with the sizes of the model, or start without its weights'
-        raise AttachError("\n  ".join(["the adapter has other parameters than the model's own", *wrong[:8], fix]))
+        raise AttachError(
+            "\n  ".join(["the adapter has other parameters than the model's own", *wrong[:8], fix])
+        )
     with torch.no_grad():
         adapter.load_state_dict({ours: state[theirs] for ours, theirs in names.items()})
 
@@ -184,13 +186,16 @@ def _checked(host: Host, model: Any, graph: Graph) -> Graph:
     inside = next((path for path, part in model.named_modules() if graph_of(part) is not None), None)
     if inside is not None:
         raise AttachError(
-            f"`{name}` holds an adapter of ours already, at `{inside}`: call `undo()` of what `attach` returned"
+            f"`{name}` holds an adapter of ours already, at `{inside}`: "
+            "call `undo()` of what `attach` returned"
         )
     own = own_graph(host, model)
     check_fit(graph, own, name)
     reason = host.objection(model, graph)
     if reason is not None:
-        raise AttachError(f"`{name}` cannot take `{graph.spec.name}`: {reason}; use a model that does as the spec")
+        raise AttachError(
+            f"`{name}` cannot take `{graph.spec.name}`: {reason}; use a model that does as the spec"
+        )
     return own
 
 

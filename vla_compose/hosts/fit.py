@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from torch import Tensor, nn
 
@@ -26,8 +27,10 @@ def own_graph(host: Host, model: nn.Module) -> Graph:
         AttachError: they do not agree, so that nothing can be compared with them.
     """
     spec = load(host.spec)
-    shapes = {f"{MODEL}{name}": tuple(value.shape) for name, value in model.state_dict(keep_vars=True).items()}
-    config = getattr(model.config, "to_dict", dict)()
+    shapes = {
+        f"{MODEL}{name}": tuple(value.shape) for name, value in model.state_dict(keep_vars=True).items()
+    }
+    config: dict[str, Any] = getattr(model.config, "to_dict", dict)()
     try:
         return infer(spec, dims_of(spec, home(spec), shapes, config))
     except CheckpointError as error:
@@ -58,13 +61,17 @@ def check_fit(graph: Graph, own: Graph, model: str) -> None:
         return
     lines = [f"the adapter `{graph.spec.name}` does not fit into `{model}`", *wrong]
     dims = {
-        name: value for name, value in own.values.items() if name in graph.values and graph.values[name] != value
+        name: value
+        for name, value in own.values.items()
+        if name in graph.values and graph.values[name] != value
     }
     if dims:
         given = "".join(f", {name}={value}" for name, value in dims.items())
         lines.append(f'build it with the sizes of the model: build("{graph.spec.name}"{given})')
     else:
-        lines.append(f"write inputs and outputs as `{own.spec.name}` has them: `vla-compose show {own.spec.name}`")
+        lines.append(
+            f"write inputs and outputs as `{own.spec.name}` has them: `vla-compose show {own.spec.name}`"
+        )
     raise AttachError("\n  ".join(lines))
 
 
@@ -112,7 +119,11 @@ def _spare(graph: Graph, port: Port) -> bool:
     given = graph.spec.inputs.get(str(port[1])) if port[0] == "input" else None
     if given is None:
         return False
-    return getattr(given, "optional", False) or isinstance(given, FlagInput) or bool(getattr(given, "default", ()))
+    return (
+        getattr(given, "optional", False)
+        or isinstance(given, FlagInput)
+        or bool(getattr(given, "default", ()))
+    )
 
 
 def _kind(tensor: Tensor) -> str:

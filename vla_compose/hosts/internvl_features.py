@@ -8,9 +8,9 @@ from transformers.utils.generic import can_return_tuple, merge_with_config_defau
 from transformers.utils.output_capturing import select_hidden_states
 
 
-@merge_with_config_defaults
-@can_return_tuple
-@select_hidden_states("vision_feature_layer")
+@merge_with_config_defaults  # type: ignore[untyped-decorator]
+@can_return_tuple  # type: ignore[untyped-decorator]
+@select_hidden_states("vision_feature_layer")  # type: ignore[untyped-decorator]
 def get_image_features(
     self: Any,
     pixel_values: Any,

@@ -15,8 +15,8 @@ from vla_compose.hosts.selection import selects_one_layer_of_patches
 from vla_compose.hosts.stand_in import Features, First, standing
 from vla_compose.primitives.anyres_pack import AnyresPack
 
-WHOLE, PATCHES = "full", "default"
-"""Features with their class token, and without it."""
+WHOLE = "full"
+"""Features with their class token."""
 
 
 class LlavaNext(Host):
@@ -66,8 +66,8 @@ class LlavaNext(Host):
         taken = _grids(graph)
         if taken and sorted(taken) != sorted(own):
             return (
-                f"the model cuts images on the grids {model.config.image_grid_pinpoints}, in tiles {own}, and "
-                f"`anyres_pack` has {taken}"
+                f"the model cuts images on the grids {model.config.image_grid_pinpoints} (in tiles {own}), "
+                f"and `anyres_pack` has {taken}"
             )
         return selects_one_layer_of_patches(model)
 
@@ -92,21 +92,11 @@ def get_image_features(
 
 
 def pack_image_features(
-    self: Any, image_features: Any, image_sizes: Any, vision_feature_select_strategy: Any, **_: Any
+    self: Any, image_features: Any, image_sizes: Any, **_: Any
 ) -> tuple[list[Tensor], Tensor]:
-    """The tokens of the adapter, image by image. The model's own method counts them, on empty features."""
-    empty = [
-        torch.empty(len(tiles), tiles.shape[1] - 1, 1, device="meta", dtype=tiles.dtype)
-        for tiles in image_features
-    ]
-    newline = torch.empty(1, device="meta", dtype=empty[0].dtype)
-    counted, _lengths = type(self).pack_image_features(
-        self, empty, image_sizes, vision_feature_select_strategy=PATCHES, image_newline=newline
-    )
-    sizes = torch.as_tensor(image_sizes)
-    tokens = self.adapter(torch.cat(tuple(image_features)), sizes)
-    lengths = [len(found) for found in counted]
-    return list(tokens.split(lengths)), torch.tensor(lengths, device=tokens.device)
+    """The tokens that the adapter makes of each image, and how many these are."""
+    tokens = self.adapter(torch.cat(tuple(image_features)), torch.as_tensor(image_sizes))
+    return tokens, torch.tensor([len(found) for found in tokens], device=tokens[0].device)
 
 
 def _grids(graph: Graph | None) -> list[list[int]]:

@@ -1,4 +1,4 @@
-"""The state dict of a model keeps its names and their order, whatever its adapter calls its own parameters."""
+"""A model's state dict keeps its names and their order, whatever its adapter calls its own parameters."""
 
 from __future__ import annotations
 
@@ -85,6 +85,6 @@ def keep_names(
     if all(ours == theirs for ours, theirs in below.items()):
         return
     listed = [name.removeprefix(start) for name in order if name.startswith(start)]
-    holder = model.get_submodule(parent)
+    holder: Any = model.get_submodule(parent)
     changes.hook(holder.register_state_dict_post_hook(Outgoing(below, listed)))
     changes.hook(holder.register_load_state_dict_pre_hook(Incoming(below)))

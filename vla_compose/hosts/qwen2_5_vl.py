@@ -20,7 +20,7 @@ class Qwen25VL(Host):
     seat: ClassVar[str] = "visual.merger"
     members: ClassVar[tuple[str, ...]] = ("visual.merger",)
     seam: ClassVar[str] = (
-        "the merger itself, because the tower calls it with patches in window order and reorders what it returns"
+        "the merger itself, because the tower calls it with patches window by window and reorders the tokens"
     )
 
     def place(self, model: nn.Module, adapter: nn.Module, changes: Changes) -> None:

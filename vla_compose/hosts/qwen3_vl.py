@@ -15,7 +15,11 @@ from vla_compose.hosts.stand_in import First
 
 
 class Qwen3VL(Host):
-    """The merger at the end of the vision tower, and one more for each DeepStack layer."""
+    """The merger at the end of the vision tower, and one more for each DeepStack layer.
+
+    Outputs and the adapter's gradients are those of the original, bit for bit. A DeepStack layer of the tower
+    sums its gradients in another order, so that those of the tower agree up to rounding.
+    """
 
     spec: ClassVar[str] = "qwen3-vl"
     models: ClassVar[tuple[str, ...]] = ("Qwen3VLModel", "Qwen3VLMoeModel")
