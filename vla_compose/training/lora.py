@@ -18,10 +18,11 @@ if TYPE_CHECKING:
 def lora_targets(adapter: nn.Module | Graph | Source, *, prefix: str = "") -> list[str]:
     """The paths of an adapter's linear maps, convolutions and attentions, for `target_modules` of peft.
 
-    A spec or a graph is read without torch. A `torch.nn.MultiheadAttention` is named as a whole: peft wraps
-    its four maps together, and a LoRA on `out_proj` alone would never be read. peft refuses one whose keys
-    are of another width than its queries; a spec cannot make such a one. The weight of a `matmul` step is a
-    bare parameter, no module: name it in `target_parameters` of peft.
+    A spec or a graph is read without torch. A `torch.nn.MultiheadAttention` is named as a whole, because it
+    reads the weight of `out_proj` past that layer. peft merges LoRA into its four maps and out again in every
+    forward, so that their frozen weights move by rounding: keep them in float32. peft refuses one whose keys
+    are of another width than its queries (huggingface/peft#761); a spec cannot make such a one. The weight of
+    a `matmul` step is a bare parameter and no target: `requires_grad_(True)` trains it in full.
 
     Args:
         adapter: a built module, a graph from `compose`, or a spec as `build` takes it, at its own dims.
