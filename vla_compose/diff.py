@@ -17,6 +17,10 @@ NAMES = frozenset({"name", "names", "when", "init", "newline", "start", "end", "
 """Fields that say what a weight is called, or how a fresh one is drawn: no part of what is computed."""
 
 
+PAIR = 10_000
+"""What a pair of lines is worth, in changed fields."""
+
+
 @dataclass(frozen=True, slots=True)
 class Line:
     """One line of a spec's outline: what it is, its fields as text, and which of them are worth showing."""
@@ -48,8 +52,8 @@ class Difference:
 def difference(left: Graph, right: Graph) -> list[Difference]:
     """What turns `left` into `right`; empty when both compute the same from inputs of the same types.
 
-    Lines of the two outlines are paired by a longest common subsequence of what they are; fields of paired
-    lines are compared one by one. Names of weights and initial values do not count.
+    Lines of the two outlines are paired in order, as many as possible, and then so that the fewest fields
+    change. Names of weights and initial values do not count.
     """
     return compared(outline(left), outline(right))
 
@@ -68,46 +72,48 @@ def outline(graph: Graph) -> list[Line]:
 def compared(left: Sequence[Line], right: Sequence[Line]) -> list[Difference]:
     """The differences of two outlines."""
     found: list[Difference] = []
-    for one, other in _paired([line.what for line in left], [line.what for line in right]):
-        if other is None and one is not None:
-            found.append(Difference("removed", str(left[one])))
-        elif one is None and other is not None:
-            found.append(Difference("added", str(right[other])))
+    for one, other in _paired(left, right):
+        if one is None and other is not None:
+            found.append(Difference("added", str(other)))
+        elif other is None and one is not None:
+            found.append(Difference("removed", str(one)))
         elif one is not None and other is not None:
-            found += _fields(left[one], right[other])
+            found += _fields(one, other)
     return found
 
 
-def _fields(left: Line, right: Line) -> Iterator[Difference]:
+def _fields(left: Line, right: Line) -> list[Difference]:
     before, after = dict(left.fields), dict(right.fields)
-    for name in dict.fromkeys((*before, *after)):
-        if before.get(name) != after.get(name):
-            what = f"{left.what} {name}" if name else left.what
-            yield Difference("changed", what, before.get(name, ""), after.get(name, ""))
+    return [
+        Difference("changed", f"{left.what} {name}".rstrip(), before.get(name, ""), after.get(name, ""))
+        for name in dict.fromkeys((*before, *after))
+        if before.get(name) != after.get(name)
+    ]
 
 
-def _paired(left: Sequence[str], right: Sequence[str]) -> list[tuple[int | None, int | None]]:
-    """Positions of both in order, equal ones side by side: a longest common subsequence."""
-    lengths = [[0] * (len(right) + 1) for _ in range(len(left) + 1)]
+def _paired(left: Sequence[Line], right: Sequence[Line]) -> list[tuple[Line | None, Line | None]]:
+    """Lines of both in order, equal ones side by side: as many as possible, then with the fewest changes."""
+    gain = [
+        [PAIR - len(_fields(one, other)) if one.what == other.what else 0 for other in right] for one in left
+    ]
+    best = [[0] * (len(right) + 1) for _ in range(len(left) + 1)]
     for at in range(len(left) - 1, -1, -1):
         for to in range(len(right) - 1, -1, -1):
-            same = left[at] == right[to]
-            lengths[at][to] = (
-                lengths[at + 1][to + 1] + 1 if same else max(lengths[at + 1][to], lengths[at][to + 1])
-            )
-    found: list[tuple[int | None, int | None]] = []
+            paired = gain[at][to] + best[at + 1][to + 1] if gain[at][to] else 0
+            best[at][to] = max(paired, best[at + 1][to], best[at][to + 1])
+    found: list[tuple[Line | None, Line | None]] = []
     at = to = 0
-    while at < len(left) or to < len(right):
-        if at < len(left) and to < len(right) and left[at] == right[to]:
-            found.append((at, to))
+    while at < len(left) and to < len(right):
+        if gain[at][to] and best[at][to] == gain[at][to] + best[at + 1][to + 1]:
+            found.append((left[at], right[to]))
             at, to = at + 1, to + 1
-        elif to == len(right) or (at < len(left) and lengths[at + 1][to] >= lengths[at][to + 1]):
-            found.append((at, None))
+        elif best[at][to] == best[at + 1][to]:
+            found.append((left[at], None))
             at += 1
         else:
-            found.append((None, to))
+            found.append((None, right[to]))
             to += 1
-    return found
+    return found + [(line, None) for line in left[at:]] + [(None, line) for line in right[to:]]
 
 
 def _outline(graph: Graph) -> Iterator[Line]:

@@ -16,7 +16,8 @@ FILL = """([form, values]) => {
   for (const [name, value] of Object.entries(values)) form.querySelector(`[name="${name}"]`).value = value;
   form.dispatchEvent(new Event("input", { bubbles: true }));
   const wrong = form.querySelector(".vc-wrong");
-  const found = [...form.querySelectorAll(".vc-answer dd")].map((part) => [part.dataset.name, part.dataset.value]);
+  const parts = [...form.querySelectorAll(".vc-answer dd")];
+  const found = parts.map((part) => [part.dataset.name, part.dataset.value]);
   const memory = form.querySelector('dd[data-name="weights"]')?.textContent ?? "";
   return { wrong: wrong.hidden ? "" : wrong.textContent, answers: Object.fromEntries(found), memory };
 }"""

@@ -22,8 +22,8 @@ _ACTIVE = re.compile(r"8<|\{\{|\{%|\{#|:::|^%|^@@", re.MULTILINE)
 
 def escape(text: str) -> str:
     """`text` as one line of Markdown or HTML that shows it and does nothing."""
-    line = " ".join(text.split())
-    return "".join(f"&#{ord(char)};" if char in _SPECIAL else glyph(char) for char in line)
+    line = "".join(map(glyph, " ".join(text.split())))
+    return "".join(f"&#{ord(char)};" if char in _SPECIAL else char for char in line)
 
 
 def code(text: str) -> str:

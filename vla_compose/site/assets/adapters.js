@@ -249,38 +249,44 @@
 
   /* --- two adapters side by side: the same pairing of lines as `vla_compose.diff` -------------------- */
 
-  const paired = (left, right) => {
-    const lengths = Array.from({ length: left.length + 1 }, () => new Array(right.length + 1).fill(0));
+  const changed = (left, right) => {
+    const [before, after] = [new Map(left.fields), new Map(right.fields)];
+    return [...new Set([...before.keys(), ...after.keys()])]
+      .filter((name) => before.get(name) !== after.get(name))
+      .map((name) => {
+        const what = `${left.what} ${name}`.trimEnd();
+        return ["changed", `${what}: ${before.get(name) || "nothing"} → ${after.get(name) || "nothing"}`];
+      });
+  };
+
+  const PAIR = 10000;
+
+  const changes = (left, right) => {
+    const gain = left.map((one) =>
+      right.map((other) => (one.what === other.what ? PAIR - changed(one, other).length : 0)),
+    );
+    const best = Array.from({ length: left.length + 1 }, () => new Array(right.length + 1).fill(0));
     for (let at = left.length - 1; at >= 0; at -= 1) {
       for (let to = right.length - 1; to >= 0; to -= 1) {
-        lengths[at][to] =
-          left[at] === right[to] ? lengths[at + 1][to + 1] + 1 : Math.max(lengths[at + 1][to], lengths[at][to + 1]);
+        const pair = gain[at][to] ? gain[at][to] + best[at + 1][to + 1] : 0;
+        best[at][to] = Math.max(pair, best[at + 1][to], best[at][to + 1]);
       }
     }
-    const pairs = [];
+    const found = [];
     let at = 0;
     let to = 0;
     while (at < left.length || to < right.length) {
-      if (at < left.length && to < right.length && left[at] === right[to]) pairs.push([at++, to++]);
-      else if (to === right.length || (at < left.length && lengths[at + 1][to] >= lengths[at][to + 1])) {
-        pairs.push([at++, null]);
-      } else pairs.push([null, to++]);
-    }
-    return pairs;
-  };
-
-  const changes = (left, right) => {
-    const found = [];
-    for (const [one, other] of paired(left.map((line) => line.what), right.map((line) => line.what))) {
-      if (other === null) found.push(["removed", `- ${left[one].shown}`]);
-      else if (one === null) found.push(["added", `+ ${right[other].shown}`]);
-      else {
-        const [before, after] = [new Map(left[one].fields), new Map(right[other].fields)];
-        for (const name of new Set([...before.keys(), ...after.keys()])) {
-          if (before.get(name) === after.get(name)) continue;
-          const what = name ? `${left[one].what} ${name}` : left[one].what;
-          found.push(["changed", `${what}: ${before.get(name) || "nothing"} → ${after.get(name) || "nothing"}`]);
-        }
+      const both = at < left.length && to < right.length;
+      if (both && gain[at][to] && best[at][to] === gain[at][to] + best[at + 1][to + 1]) {
+        found.push(...changed(left[at], right[to]));
+        at += 1;
+        to += 1;
+      } else if (to === right.length || (both && best[at][to] === best[at + 1][to])) {
+        found.push(["removed", `- ${left[at].shown}`]);
+        at += 1;
+      } else {
+        found.push(["added", `+ ${right[to].shown}`]);
+        to += 1;
       }
     }
     return found;

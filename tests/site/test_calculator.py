@@ -1,0 +1,83 @@
+"""The calculator's data gives what the checked graph and `build --image-size` give."""
+
+from __future__ import annotations
+
+import json
+import random
+
+import pytest
+
+import vla_compose
+from vla_compose.check.routes import routes
+from vla_compose.cli.sizes import grid_of, grid_sizes
+from vla_compose.diagnostics import BuildError
+from vla_compose.primitives.base import rows
+from vla_compose.report.table import flops
+from vla_compose.site.calculator import calculate, calculator
+
+
+@pytest.mark.parametrize("name", vla_compose.list_specs())
+def test_it_agrees_with_the_graph(name: str) -> None:
+    spec = vla_compose.load(name)
+    rng = random.Random(name)
+    fitting = 0
+    for variant in (None, *spec.variants):
+        graph = vla_compose.compose(spec, variant=variant)
+        found = json.loads(json.dumps(calculator(graph, "x")))
+        if found["mode"] != "patches":
+            continue
+        for _ in range(40):
+            side, patch = rng.randint(1, 3000), rng.randint(1, 40)
+            image = (side, rng.choice([side, rng.randint(1, 3000)]))
+            answer = calculate(found, image=image, patch=patch)
+            grid = grid_of(graph, image, patch)
+            try:
+                sizes = grid_sizes(graph, grid)
+            except BuildError:
+                assert answer.wrong
+                continue
+            fitting += 1
+            assert answer.grid == grid
+            (route,) = routes(graph)
+            for (output, edge), (told, count) in zip(graph.outputs, answer.tokens, strict=True):
+                type_ = edge.type.substitute(graph.values).substitute(sizes)
+                copies = 1 if type_.each is None else type_.each.constant or 0
+                assert (output.name, (rows(type_).constant or 0) * copies) == (told, count)
+            parts = [part.substitute(sizes).constant for part in flops(graph, route.chains)]
+            assert answer.flops == sum(part or 0 for part in parts)
+            assert answer.parameters == graph.parameters()
+    assert fitting or found["mode"] != "patches"
+
+
+def test_halves_are_rounded_to_even() -> None:
+    found = calculator(vla_compose.compose("idefics2"), "x")
+    grids = [calculate(found, image=(side, 100), patch=20).grid for side in (50, 70, 90, 9, 1)]
+    assert grids == [(5, 2), (5, 4), (5, 4), (5, 1), (5, 1)]
+
+
+def test_a_route_has_its_own_cost() -> None:
+    found = calculator(vla_compose.compose("granite-docling"), "x")
+    coarse, fine = (calculate(found, route, sizes={"b": 3}) for route in ("not fine", "fine"))
+    assert dict(coarse.tokens) == {"tokens": 3 * 64, "deepstack": 3 * 3 * 64}
+    assert dict(fine.tokens) == {"tokens": 3 * 256, "deepstack": 3 * 3 * 256}
+    assert coarse.flops == 3 * (6_845_104_128 + 2_097_152 * 64)
+    assert [route["default"] for route in found["routes"]] == [True, False]
+
+
+def test_pixels_decide_where_tiles_are_packed() -> None:
+    found = calculator(vla_compose.compose("llava-next"), "x")
+    assert found["mode"] == "pixels"
+    assert dict(calculate(found, image=(640, 480)).tokens) == {"tokens": 576 + 36 * 49}
+
+
+def test_frames_can_be_chosen() -> None:
+    found = calculator(vla_compose.compose("ernie4-5-vl-moe"), "x")
+    assert ["t", 1] in found["free"]
+    assert calculate(found, image=(448, 448), patch=14, sizes={"t": 4}).tokens == (("tokens", 512),)
+
+
+def test_what_does_not_fit_is_said() -> None:
+    square = calculator(vla_compose.compose("internvl"), "x")
+    assert "equal sides" in calculate(square, image=(448, 300), patch=14).wrong
+    small = calculator(vla_compose.compose("hunyuan-ocr"), "x")
+    assert "h is at least 2" in calculate(small, image=(448, 14), patch=14).wrong
