@@ -345,6 +345,7 @@ def positive(graph: Graph, sample: Sample) -> bool:
 def arguments(graph: Graph, sample: Sample, flag: bool) -> dict[str, Any]:
     """What `forward` takes, by name."""
     found: dict[str, Any] = {}
+    held = graph.holds()
     for name, value in graph.spec.inputs.items():
         if isinstance(value, SizesInput):
             found[name] = tuple(sample.sizes[size] for size in value.names)
@@ -356,7 +357,7 @@ def arguments(graph: Graph, sample: Sample, flag: bool) -> dict[str, Any]:
             edge = graph.inputs[name]
             type_ = edge.type.substitute(graph.values)
             shape = sample.shape(type_)
-            if edge.optional:
+            if name in held:
                 found[name] = (
                     torch.ones(shape, dtype=torch.bool)
                     if shape[-1] % 2

@@ -42,7 +42,14 @@ def outcome(seed: int) -> str:
         raise
 
 
+def tidied(text: str) -> str:
+    """Without the inputs that nothing reads, each of which is a mistake of its own."""
+    unread = {found.span.line for found in vla_compose.check(text) if found.code == "VC307" and found.span}
+    return "".join(line for at, line in enumerate(text.splitlines(True), start=1) if at not in unread)
+
+
 def run(text: str, seed: int) -> str:
+    text = tidied(text)
     found = vla_compose.check(text)
     if found:
         for diagnostic in found:

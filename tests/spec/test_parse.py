@@ -161,7 +161,7 @@ def test_wrong_inputs(code: str, line: str) -> None:
 def test_optional_inputs_come_last() -> None:
     for first in ("{type: b n, optional: true}", "{flag: true}", "{sizes: h w, default: [1, 1]}"):
         assert codes(f"{HEAD}inputs:\n  a: {first}\n  x: b n c\nfrom: x\n{STEPS}") == ["VC104"]
-        assert codes(f"{HEAD}inputs:\n  x: b n c\n  a: {first}\nfrom: x\n{STEPS}") == []
+        assert codes(f"{HEAD}inputs:\n  x: b n c\n  a: {first}\nfrom: x\n{STEPS}") == ["VC307"]
 
 
 @pytest.mark.parametrize(
@@ -312,10 +312,12 @@ FULL = f"""{HEAD}summary: s
 sources: {{paper: https://a.b, code: https://a.b}}
 inputs:
   x: b n c
+  y: b (h w) c
   size: {{sizes: h w, default: [1, 2]}}
   fine: {{flag: true}}
   mask: {{type: b n, optional: true}}
 chains:
+  k: {{from: y, steps: [to_map]}}
   a:
     from: x
     steps:
@@ -329,7 +331,7 @@ chains:
 from: {{flag: fine, then: a, else: x}}
 steps:
   - linear: {{name: p, out: d, init: {{normal: 0.02}}, when: c != d}}
-outputs: {{tokens: b fine_size d}}
+outputs: {{tokens: b fine_size d, map: k}}
 variants: {{small: {{c: 4}}}}
 """
 

@@ -12,6 +12,7 @@ from vla_compose.check.graph import CheckedChain, Edge, Graph, count, members
 from vla_compose.check.images import all_images, one_image
 from vla_compose.check.join import Choices, combine
 from vla_compose.check.layouts import check_layouts
+from vla_compose.check.names import check_names
 from vla_compose.check.outputs import check_output, check_used
 from vla_compose.check.scope import MOST_ENTRIES, MOST_PARAMETERS, Scope, StepFault
 from vla_compose.diagnostics import SpecError
@@ -53,7 +54,12 @@ def infer(
     choices = Choices(values, {*values, *sizes})
     for chain in _in_order(spec):
         before = _origin(chain.source, edges, choices, (*chain.path, "from"), faults)
-        checked = _chain(chain, before, spec, values, inputs, edges, faults) if before is not None else None
+        if before is None:
+            scope = Scope(faults, spec, values, edges, bindable(spec, inputs, values), (chain.path, ""), "")
+            for step in chain.steps:
+                check_names(step, scope)
+            continue
+        checked = _chain(chain, before, spec, values, inputs, edges, faults)
         if checked is not None:
             edges[chain.name] = checked.after
             chains.append(checked)
@@ -270,7 +276,7 @@ def _chain(
             size = scope.value(width)
             init = ("nn.init.normal_({self}, std=%r)" % (size**-0.5),)
             unused.append(parameter(name, (width,), init, scope))
-        scope._register(unused)
+        scope.register(unused)
         _order(chain, scope, [*members(nodes), *unused], faults)
     except StepFault:
         return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
+from vla_compose.check.binding import bindable
 from vla_compose.check.graph import Edge, Graph
 from vla_compose.primitives.base import Step
 from vla_compose.spec.faults import Faults
@@ -94,7 +95,15 @@ def _needed(graph: Graph) -> set[str]:
         found |= {*_read(chain.steps), *([chain.per_image] if chain.per_image else [])}
     for edge in (*graph.inputs.values(), *(edge for _, edge in graph.outputs)):
         found.update(edge.type.symbols())
-    return found
+    return found | {name for name in graph.inputs if _tells(name, graph)}
+
+
+def _tells(name: str, graph: Graph) -> bool:
+    """Whether only the shape of this input gives a size that another one is made of."""
+    others = {other: edge for other, edge in graph.inputs.items() if other != name}
+    known = bindable(graph.spec, graph.inputs, graph.values)
+    lost = known - bindable(graph.spec, others, graph.values)
+    return any(lost.intersection(edge.type.symbols()) for edge in others.values())
 
 
 def _read(steps: Iterable[Step]) -> Iterator[str]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NoReturn
 
 from vla_compose.check.graph import Edge, Requirement
-from vla_compose.primitives.base import Member, Node, Path, Primitive, Step
+from vla_compose.primitives.base import Member, Node, Path, Step
 from vla_compose.primitives.fields import SAME, Condition
 from vla_compose.spec.faults import Faults, nearest
 from vla_compose.spec.inputs import GridInput, TensorInput
@@ -18,10 +18,6 @@ MOST_PARAMETERS = 20_000_000_000
 """Numbers that all parameters hold together."""
 MOST_ENTRIES = 100_000
 """Entries of the state dict."""
-
-
-LOCAL = frozenset({"VC201", "VC203", "VC204", "VC206", "VC305"})
-"""Mistakes of one step that leave no doubt about what it gives."""
 
 
 class StepFault(Exception):
@@ -248,66 +244,16 @@ class Scope:
         return inner
 
     def run(self, steps: Iterable[Step], x: TensorType, body: list[Node]) -> TensorType:
-        """Check steps one after another, and keep what was found in `body`."""
-        outer = self.path
-        broken = False
-        for step in steps:
-            self.path = step.path
-            primitive = step.body
-            if primitive.when is not None and not self.holds(primitive.when):
-                self.skipped.update(primitive.names())
-                continue
-            if x.each is not None:
-                message = f"`{step.kind}` takes one tensor, but gets the list `{x}`"
-                self.fail("VC205", message, help="put it before the step that makes the list")
-            node = Node(step, x, x)
-            self.node = node
-            try:
-                node.after = primitive.infer(x, self)
-                node.after.check_sizes(self.values)
-                node.context, self.node, self.path = self.context, node, step.path
-                node.members = tuple(primitive.members(x, node.after, self))
-                self._register(node.members)
-                node.flops = primitive.flops(x, node.after, self).substitute(self.values)
-            except DimError as error:
-                self.path = step.path
-                self.fail(
-                    "VC204",
-                    f"`{step.kind}` is too large to compute with: {error}",
-                    help="make the sizes smaller",
-                )
-            except StepFault:
-                after = self._after_fault(primitive, x)
-                if after is None:
-                    raise
-                x, broken, self.path = after, True, outer
-                continue
-            if node.after.width != x.width:
-                self.width_origin = (
-                    step.path,
-                    f"{node.after.width.substitute(self.values)} channels from here",
-                )
-            body.append(node)
-            x = node.after
-            self.path = outer
-        if broken:
-            raise StepFault
-        return x
+        """Check steps one after another, and keep what was found in `body`.
 
-    def _after_fault(self, primitive: Primitive, x: TensorType) -> TensorType | None:
-        """What a step with a mistake would give, where that is certain; later steps are checked then."""
-        if self.faults.found[-1].code not in LOCAL or x.is_map:
-            return None
-        if primitive.keeps == "tokens":
-            out: Dim = getattr(primitive, "out").substitute({SAME: x.width})  # noqa: B009 - each of them has it
-            try:
-                width = out.substitute(self.values).constant
-            except DimError:
-                return None
-            return x.with_width(out) if width is not None and width > 0 else None
-        return x if primitive.keeps == "type" else None
+        Raises:
+            StepFault: some step has a mistake; what could be checked of the others was.
+        """
+        from vla_compose.check.steps import run  # it needs this class
 
-    def _register(self, members: Iterable[Member]) -> None:
+        return run(self, steps, x, body)
+
+    def register(self, members: Iterable[Member]) -> None:
         for member in members:
             if member.path.rpartition(".")[2].isdigit() and member.code.startswith(
                 ("nn.Parameter(", "nn.Buffer(")

@@ -27,7 +27,7 @@ def statements(lines: Sequence[tuple[str, str]], depth: int) -> list[str]:
 
 def wrapped(line: str) -> list[str]:
     """A statement that is too long: one part a line, for a call, a message or a comprehension."""
-    if len(line) <= WIDTH or not line.endswith((")", "]")):
+    if len(line) <= WIDTH or not line.endswith((")", "]")) or line.endswith(("()", "[]")):
         return [line]
     pad = line[: len(line) - len(line.lstrip())]
     opening = _opening(line)

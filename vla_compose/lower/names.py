@@ -11,7 +11,7 @@ def class_name(text: str) -> str:
     """`qwen2.5-vl` to `Qwen25Vl`."""
     parts = re.split(r"[-._]+", text)
     made = "".join(part[:1].upper() + part[1:] for part in parts)
-    return f"{made}_" if made == "F" else made
+    return f"{made}_" if made in ("F", "Tensor") else made
 
 
 def chain_class(graph: Graph, checked: CheckedChain) -> str:
