@@ -214,7 +214,7 @@ class Seed:
         return found
 
     def later(self, path: At) -> set[int]:
-        """What comes after a step: later steps of its chain, its `order`, chains that read it, outputs."""
+        """What comes after a step: later steps of its chain, `order`, layouts, readers of it, outputs."""
         chain, found = self.chain_of(path), set()
         for step in self.steps():
             if self.chain_of(step) == chain and self.places[step].line > self.places[path].line:
@@ -227,7 +227,8 @@ class Seed:
             at: At = ("chains", chain, field) if chain else (field,)
             if at in self.places:
                 found |= set(self.block(at))
-        return found | self.readers(chain)
+        named = {p.line for at, p in self.places.items() if at[:1] == ("layouts",) and at[2:3] == ("names",)}
+        return found | named | self.readers(chain)
 
     # --- changes ------------------------------------------------------------------------------------------
 
