@@ -22,7 +22,9 @@ def thumbnail(graph: Graph) -> str:
     return drawing.svg(width + 2, height + 2, name, title, about, "vc-thumbnail")
 
 
-def draw_thumbnail(drawing: Drawing, graph: Graph, x: float, y: float) -> tuple[float, float]:
+def draw_thumbnail(
+    drawing: Drawing, graph: Graph, x: float, y: float, *, numbers: bool = False
+) -> tuple[float, float]:
     """Draw it with its upper left corner at `x`, `y`; width and height."""
     before, after = _ends(graph)
     sizes = [size(sketch) if sketch else (60.0, 18.0) for sketch in (before, after)]
@@ -31,7 +33,7 @@ def draw_thumbnail(drawing: Drawing, graph: Graph, x: float, y: float) -> tuple[
     for at, sketch in enumerate((before, after)):
         wide, tall = sizes[at]
         if sketch is not None:
-            draw_cells(drawing, sketch, left, y + (height - tall) / 2, numbers=False)
+            draw_cells(drawing, sketch, left, y + (height - tall) / 2, numbers=numbers)
         else:
             drawing.rect(left, y + (height - tall) / 2, wide, tall, "vc-cell vc-free", radius=3)
         left += wide
