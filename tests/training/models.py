@@ -18,7 +18,8 @@ IMAGE, START = 90, 92
 def small() -> tuple[Any, nn.Module]:
     """The model and the adapter, which is `model.model.visual.merger`."""
     model = small_model("qwen2-vl")
-    adapter = randomise(vla_compose.build("qwen2-vl", **SMALL["qwen2-vl"].dims))
+    dims: dict[str, Any] = dict(SMALL["qwen2-vl"].dims)
+    adapter = randomise(vla_compose.build("qwen2-vl", **dims))
     model.model.visual.merger = adapter
     return model.train(), adapter
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from torch import nn
@@ -46,7 +48,8 @@ def test_flags_and_undo() -> None:
     assert {name for name, flag in flags(model).items() if flag} == {
         f"{PATH}.{name}" for name, _ in adapter.named_parameters()
     }
-    assert done.shared == done.kept == ()
+    assert done.shared == ()
+    assert done.kept == ()
     assert changed(model, values) == set()
     assert model.training
     done.undo()
@@ -54,7 +57,7 @@ def test_flags_and_undo() -> None:
 
 
 def test_parameters_that_are_shared_are_named() -> None:
-    model = Holder(QWEN2.build())
+    model: Any = Holder(QWEN2.build())
     model.tower.weight = model.adapter.mlp[2].weight
     model.adapter.mlp[2].bias = model.tower.bias = nn.Parameter(torch.zeros(QWEN2.dims["text"]))
     done = freeze_except(model, model.adapter)
@@ -65,7 +68,7 @@ def test_parameters_that_are_shared_are_named() -> None:
 
 
 def test_fixed_tables_and_what_is_never_read_stay_frozen() -> None:
-    model = Holder(QWEN_VL.build())
+    model: Any = Holder(QWEN_VL.build())
     done = freeze_except(model, model.adapter)
     assert done.kept == ("adapter.pos_embed",)
     assert {name for name, flag in flags(model).items() if not flag} == {
@@ -74,7 +77,7 @@ def test_fixed_tables_and_what_is_never_read_stay_frozen() -> None:
         "tower.bias",
     }
     assert "`adapter.pos_embed` stays as it is: a fixed table" in str(done)
-    adapter = HUNYUAN.build()
+    adapter: Any = HUNYUAN.build()
     done = freeze_except(adapter, adapter)
     assert done.kept == ("image_sep",)
     assert "`image_sep` stays as it is: `forward` never reads it" in str(done)
@@ -82,7 +85,7 @@ def test_fixed_tables_and_what_is_never_read_stay_frozen() -> None:
 
 def test_every_parameter_that_trains_gets_a_gradient() -> None:
     """So that a wrapper which waits for all gradients does not wait for ever."""
-    adapter = randomise(HUNYUAN.build())
+    adapter: Any = randomise(HUNYUAN.build())
     freeze_except(adapter, adapter)
     torch.manual_seed(0)
     adapter(**HUNYUAN.cases[0].inputs()).sum().backward()
@@ -91,21 +94,23 @@ def test_every_parameter_that_trains_gets_a_gradient() -> None:
 
 def test_any_module_can_be_the_one() -> None:
     model, _ = small()
-    done = freeze_except(model, model.lm_head)
-    trains = [name for name, flag in flags(model).items() if flag]
-    assert trains == ["lm_head.weight"] or set(trains) == {n for pair in done.shared for n in pair}
+    freeze_except(model, model.lm_head)
+    named = model.named_parameters(remove_duplicate=False)
+    own = {name for name, parameter in named if parameter is model.lm_head.weight}
+    assert "lm_head.weight" in own
+    assert {name for name, flag in flags(model).items() if flag} == own
 
 
 @pytest.mark.parametrize("found", ["another", "changed", "empty", "integers"])
 def test_refusals_change_nothing(found: str) -> None:
-    model = Holder(QWEN2.build())
-    adapter: nn.Module = model.adapter
+    model: Any = Holder(QWEN2.build())
+    adapter = model.adapter
     if found == "another":
         adapter, message = QWEN2.build(), r"this `Qwen2Vl` is no part of the `Holder`: pass the object"
     elif found == "changed":
         adapter.extra, message = nn.Linear(2, 2), r"no longer the `qwen2-vl`.*`extra.weight`"
     elif found == "empty":
-        model.tower, message = nn.Identity(), r"this `Identity` has no parameter to train"  # type: ignore[assignment]
+        model.tower, message = nn.Identity(), r"this `Identity` has no parameter to train"
         adapter = model.tower
     else:
         weight = nn.Parameter(torch.ones(3, 3, dtype=torch.int8), requires_grad=False)
@@ -120,7 +125,7 @@ def test_refusals_change_nothing(found: str) -> None:
 def test_lora_and_freezing_do_not_mix_by_accident() -> None:
     from peft import LoraConfig, get_peft_model
 
-    adapter = QWEN2.build()
-    tuned = get_peft_model(adapter, LoraConfig(target_modules=vla_compose.lora_targets(adapter)))  # type: ignore[arg-type]
+    adapter: Any = QWEN2.build()
+    tuned = get_peft_model(adapter, LoraConfig(target_modules=vla_compose.lora_targets(adapter)))
     with pytest.raises(ModuleError, match="merge_and_unload"):
         freeze_except(tuned, adapter)

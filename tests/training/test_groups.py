@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -19,7 +20,7 @@ LAYERS = (nn.Linear, nn.Conv2d, nn.MultiheadAttention)
 
 @pytest.mark.parametrize("spec", SPECS, ids=lambda spec: getattr(spec, "stem", spec))
 def test_total(spec: str | Path) -> None:
-    module = vla_compose.build(spec, device="meta")
+    module: Any = vla_compose.build(spec, device="meta")
     wanted = [id(parameter) for parameter in module.parameters() if parameter.requires_grad]
     if not wanted:
         with pytest.raises(ModuleError, match="no parameter of this adapter requires a gradient"):
@@ -44,7 +45,7 @@ def names(module: nn.Module, group: dict) -> list[str]:
 
 def test_qwen_vl() -> None:
     """Queries are two-dimensional and do not decay; `proj` is bare and does."""
-    module = vla_compose.build("qwen-vl-full", vision=24, text=32, queries=16, heads=4)
+    module: Any = vla_compose.build("qwen-vl-full", vision=24, text=32, queries=16, heads=4)
     decay, keep = parameter_groups(module, lr=3e-4, weight_decay=0.05)
     assert names(module, decay) == [
         "attn_pool.attn.in_proj_weight",
@@ -58,7 +59,7 @@ def test_qwen_vl() -> None:
 
 
 def test_shared_parameters_are_in_one_group() -> None:
-    module = vla_compose.build("qwen2-vl", vision=8, text=32)
+    module: Any = vla_compose.build("qwen2-vl", vision=8, text=32)
     module.mlp[2].weight = module.mlp[0].weight
     module.mlp[2].bias = module.ln_q.bias = nn.Parameter(torch.zeros(32))
     module.ln_q.bias = module.mlp[0].bias
@@ -73,7 +74,7 @@ def test_shared_parameters_are_in_one_group() -> None:
 
 
 def test_only_what_trains() -> None:
-    module = vla_compose.build("qwen2-vl", vision=8, text=12)
+    module: Any = vla_compose.build("qwen2-vl", vision=8, text=12)
     module.mlp.requires_grad_(False)
     (group,) = parameter_groups(module, lr=1, weight_decay=1)
     assert names(module, group) == ["ln_q.bias", "ln_q.weight"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -26,7 +27,7 @@ ADAPTERS = [QWEN2, QWEN3, HUNYUAN, QWEN_VL, IDEFICS2, INTERNVL, GLM4V]
 def wrapped(model: nn.Module, targets: list[str]) -> PeftModel:
     torch.manual_seed(0)
     config = LoraConfig(r=2, target_modules=targets, init_lora_weights=False)
-    found: PeftModel = get_peft_model(model, config)  # type: ignore[arg-type]
+    found: PeftModel = get_peft_model(model, config)
     return found
 
 
@@ -72,7 +73,7 @@ def test_specs_are_read_without_torch() -> None:
 def test_other_modules() -> None:
     with pytest.raises(ModuleError, match="not made by vla_compose"):
         lora_targets(nn.Linear(2, 2))
-    module = QWEN2.build()
+    module: Any = QWEN2.build()
     wrapped(module, lora_targets(module))
     with pytest.raises(ModuleError, match="merge_and_unload"):
         lora_targets(module)
@@ -84,9 +85,9 @@ def test_other_modules() -> None:
 @pytest.mark.parametrize("reference", ADAPTERS, ids=lambda reference: reference.name)
 def test_an_adapter_alone(reference: Reference) -> None:
     """Only LoRA trains, all of it; merged, the names are ours again and the outputs nearly those before."""
-    module = randomise(reference.build())
+    module: Any = randomise(reference.build())
     names, targets = sorted(module.state_dict()), lora_targets(module)
-    model = wrapped(module, targets)
+    model: Any = wrapped(module, targets)
     assert layers(model) >= set(targets)
     inputs = leaves(reference.cases[0].inputs(), torch.float32)
     before = snapshot(model)
@@ -166,9 +167,9 @@ def test_peft_refuses_attention_with_keys_of_another_width() -> None:
 
 def test_a_bare_weight_trains_in_full() -> None:
     """What the docstring says of `matmul`."""
-    module = randomise(QWEN_VL_FULL.build())
+    module: Any = randomise(QWEN_VL_FULL.build())
     names = sorted(module.state_dict())
-    model = wrapped(module, lora_targets(module))
+    model: Any = wrapped(module, lora_targets(module))
     module.proj.requires_grad_(True)
     trains = {name for name, parameter in model.named_parameters() if parameter.requires_grad}
     assert {name for name in trains if "lora_" not in name} == {"base_model.model.proj"}
@@ -184,9 +185,9 @@ def test_torch_attention_moves_by_rounding_in_peft() -> None:
     """What the docstring says of its frozen weights."""
     drift = []
     for dtype in (torch.float32, torch.bfloat16):
-        module = randomise(QWEN_VL.build(dtype=dtype))
+        module: Any = randomise(QWEN_VL.build(dtype=dtype))
         before = module.attn.in_proj_weight.detach().clone()
-        model = wrapped(module, lora_targets(module))
+        model: Any = wrapped(module, lora_targets(module))
         for _ in range(5):
             model(**leaves(QWEN_VL.cases[0].inputs(), dtype))
         drift.append((module.attn.base_layer.in_proj_weight - before).abs().max().item())

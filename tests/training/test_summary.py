@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from typing import Any
 
 import torch
 from rich.console import Console
@@ -31,7 +32,7 @@ def test_only_the_adapter() -> None:
 
 
 def test_layers_that_differ_in_numbers_count_together() -> None:
-    model = nn.Module()
+    model: Any = nn.Module()
     model.layers = nn.ModuleList(
         nn.ModuleDict({"a": nn.Linear(2, 3), "b": nn.Linear(3, 2)}) for _ in range(5)
     )
@@ -43,7 +44,7 @@ def test_layers_that_differ_in_numbers_count_together() -> None:
 
 
 def test_shared_parameters_count_once() -> None:
-    model = nn.ModuleDict(
+    model: Any = nn.ModuleDict(
         {"a": nn.Linear(4, 4, bias=False), "b": nn.Linear(4, 4, bias=False), "c": nn.Linear(4, 4)}
     )
     model["b"].weight = model["a"].weight
@@ -57,7 +58,7 @@ def test_shared_parameters_count_once() -> None:
 
 
 def test_all_and_nothing() -> None:
-    module = QWEN2.build()
+    module: Any = QWEN2.build()
     (part,) = trainable(module).parts
     assert (part.path, part.parameters) == ("(the whole)", sum(p.numel() for p in module.parameters()))
     module.requires_grad_(False)
@@ -67,7 +68,7 @@ def test_all_and_nothing() -> None:
 
 
 def test_parameters_without_a_module_of_their_own() -> None:
-    module = vla_compose.build("qwen-vl", vision=24, text=32, queries=16, heads=4)
+    module: Any = vla_compose.build("qwen-vl", vision=24, text=32, queries=16, heads=4)
     rows = {part.path: part.kind for part in trainable(module).parts}
     assert rows == {
         "query": "Parameter",

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from vla_compose.files import FileError
-from vla_compose.weights import folder as unit
 from vla_compose.weights.folder import write_folder
 
 NAMES = ("a", "b", "c")
@@ -98,9 +97,9 @@ def test_replaced_files_get_their_old_content_back(
     def link(source: str, target: str) -> None:
         raise PermissionError(1, "Operation not permitted")
 
-    monkeypatch.setattr(unit.os, "replace", replace)
+    monkeypatch.setattr(os, "replace", replace)
     if not links:
-        monkeypatch.setattr(unit.os, "link", link)
+        monkeypatch.setattr(os, "link", link)
     with pytest.raises(FileError, match="input/output error"):
         write_folder(tmp_path, NAMES, writer("new"))
     if links:

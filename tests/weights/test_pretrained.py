@@ -64,7 +64,7 @@ def test_every_shipped_spec_is_in_the_list() -> None:
 @pytest.mark.parametrize("dtype", [torch.float32, HALF, torch.float16], ids=["fp32", "bf16", "fp16"])
 @pytest.mark.parametrize("reference", SHIPPED, ids=lambda reference: reference.name)
 def test_round_trip(tmp_path: Path, reference: Reference, dtype: torch.dtype) -> None:
-    module = randomise(reference.build(dtype=dtype))
+    module: Any = randomise(reference.build(dtype=dtype))
     save_pretrained(module, tmp_path / "x")
     again = from_pretrained(tmp_path / "x")
     assert_equal(module, again)
@@ -84,14 +84,14 @@ def test_round_trip_of_the_corpus(tmp_path: Path, path: Path) -> None:
     """Inline chains, lists with `each`, unused parameters, computed tables, no parameters at all."""
     spec = vla_compose.load(path)
     for variant in (None, *spec.variants):
-        module = randomise(vla_compose.build(spec, variant=variant))
+        module: Any = randomise(vla_compose.build(spec, variant=variant))
         save_pretrained(module, tmp_path / f"{variant}")
         assert_equal(module, from_pretrained(tmp_path / f"{variant}"))
 
 
 def test_bits_of_odd_numbers(tmp_path: Path) -> None:
     """NaN, infinities, signed zeros and subnormals."""
-    module = vla_compose.build("qwen2-vl", vision=8, text=12)
+    module: Any = vla_compose.build("qwen2-vl", vision=8, text=12)
     bits = torch.tensor(
         [0x7FC00001, 0x7F800000, -0x800000, -0x80000000, 1, 0x7F7FFFFF, 0, -1], dtype=torch.int32
     )
@@ -101,7 +101,7 @@ def test_bits_of_odd_numbers(tmp_path: Path) -> None:
 
 
 def test_types_that_differ(tmp_path: Path) -> None:
-    module = randomise(vla_compose.build("granite-docling", dtype=HALF, **PILOTS[-1].dims))
+    module: Any = randomise(vla_compose.build("granite-docling", dtype=HALF, **PILOTS[-1].dims))
     first, *_ = [part for part in module.modules() if isinstance(part, nn.LayerNorm | nn.Linear)]
     first.to(torch.float32)
     save_pretrained(module, tmp_path / "x")
@@ -112,7 +112,7 @@ def test_types_that_differ(tmp_path: Path) -> None:
 
 
 def test_computed_tables_keep_their_type(tmp_path: Path) -> None:
-    module = vla_compose.build("granite-docling", **PILOTS[-1].dims)
+    module: Any = vla_compose.build("granite-docling", **PILOTS[-1].dims)
     names = [name for name, _ in module.named_buffers()]
     assert names
     for parameter in module.parameters():
@@ -124,13 +124,13 @@ def test_computed_tables_keep_their_type(tmp_path: Path) -> None:
 
 
 def test_another_type_is_the_same_as_a_cast(tmp_path: Path) -> None:
-    module = randomise(QWEN3.build())
+    module: Any = randomise(QWEN3.build())
     save_pretrained(module, tmp_path / "x")
     assert_equal(module.to(HALF), from_pretrained(tmp_path / "x", dtype=HALF))
 
 
 def test_what_trains_is_that_of_a_fresh_module(tmp_path: Path) -> None:
-    module = QWEN_VL.build()
+    module: Any = QWEN_VL.build()
     fixed = [name for name, parameter in module.named_parameters() if not parameter.requires_grad]
     assert fixed
     module.requires_grad_(False)
@@ -150,7 +150,7 @@ def test_saved_again_the_bytes_are_the_same(tmp_path: Path) -> None:
 def test_in_a_process_that_never_saw_the_spec(tmp_path: Path) -> None:
     text = vla_compose.load("qwen2-vl").text.replace("name: qwen2-vl", "name: my-own")
     (tmp_path / "own.yaml").write_text(text)
-    module = randomise(vla_compose.build(tmp_path / "own.yaml", vision=8, text=12)).eval()
+    module: Any = randomise(vla_compose.build(tmp_path / "own.yaml", vision=8, text=12)).eval()
     save_pretrained(module, tmp_path / "x")
     (tmp_path / "own.yaml").unlink()
     x = torch.randn(8, 8)
@@ -172,7 +172,7 @@ def test_in_a_process_that_never_saw_the_spec(tmp_path: Path) -> None:
 
 
 def test_the_report(tmp_path: Path) -> None:
-    module = QWEN3.build()
+    module: Any = QWEN3.build()
     save_pretrained(module, tmp_path / "x")
     report = report_of(from_pretrained(tmp_path / "x"))
     assert report is not None
@@ -190,7 +190,7 @@ def saved(tmp_path: Path) -> Path:
     return tmp_path / "x"
 
 
-def other(folder: Path, **dims: int) -> Path:
+def other(folder: Path, **dims: Any) -> Path:
     target = folder.parent / "other"
     save_pretrained(randomise(vla_compose.build("qwen2-vl", **{"vision": 8, "text": 12} | dims)), target)
     return target
@@ -231,7 +231,10 @@ def lost(name: str) -> Callable[[Path], None]:
 
 
 def swap(name: str, **dims: int) -> Callable[[Path], None]:
-    return lambda folder: shutil.copy(other(folder, **dims) / name, folder / name)
+    def change(folder: Path) -> None:
+        shutil.copy(other(folder, **dims) / name, folder / name)
+
+    return change
 
 
 def plain(folder: Path) -> None:
@@ -355,7 +358,7 @@ def hub(saved: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterato
 
 
 def test_from_the_hub(hub: Any, saved: Path, tmp_path: Path) -> None:
-    module = from_pretrained("me/mine")
+    module: Any = from_pretrained("me/mine")
     assert_equal(module, from_pretrained(saved))
     assert set(hub.sent) == {"model.safetensors", "config.json", "spec.yaml", "README.md"}
     sent = dict(hub.sent)
@@ -380,7 +383,7 @@ def test_a_revision_and_a_token(hub: Any) -> None:
 def test_offline(hub: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(CheckpointError, match="not in the cache, and the Hub cannot be asked"):
         from_pretrained("me/mine", local_files_only=True)
-    module = from_pretrained("me/mine")
+    module: Any = from_pretrained("me/mine")
     before = len(hub.requests)
     assert_equal(module, from_pretrained("me/mine", local_files_only=True))
     assert len(hub.requests) == before

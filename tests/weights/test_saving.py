@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -28,10 +29,10 @@ from vla_compose.weights.saving import save_pretrained
 
 ROOT = Path(__file__).parents[2]
 FILES = {"model.safetensors", "config.json", "spec.yaml", "README.md"}
-DIMS = {"vision": 8, "text": 12}
+DIMS: dict[str, Any] = {"vision": 8, "text": 12}
 
 
-def made(**more: int) -> nn.Module:
+def made(**more: Any) -> Any:
     return randomise(vla_compose.build("qwen2-vl", **DIMS | more))
 
 
@@ -43,7 +44,7 @@ def content(folder: Path) -> dict[str, bytes]:
 
 
 def test_files(tmp_path: Path) -> None:
-    module = made().to(torch.bfloat16)
+    module: Any = made().to(torch.bfloat16)
     assert save_pretrained(module, tmp_path / "x") is None
     assert content(tmp_path / "x").keys() == FILES
     text = vla_compose.load("qwen2-vl").text
@@ -126,7 +127,7 @@ def test_bytes_are_deterministic(tmp_path: Path) -> None:
 
 
 def test_memory_that_is_shared_or_not_contiguous(tmp_path: Path) -> None:
-    module = made(text=32)
+    module: Any = made(text=32)
     first, second = module.mlp[0], module.mlp[2]
     assert first.weight.shape == second.weight.shape
     second.weight = first.weight
@@ -141,7 +142,7 @@ def test_memory_that_is_shared_or_not_contiguous(tmp_path: Path) -> None:
 
 
 def test_the_module_is_left_as_it_was(tmp_path: Path) -> None:
-    module = made()
+    module: Any = made()
     module.mlp[0].weight.requires_grad_(False)
     before = {name: (p, p.data_ptr(), p.requires_grad) for name, p in module.named_parameters()}
     save_pretrained(module, tmp_path / "x")
@@ -235,34 +236,34 @@ def test_other_modules(tmp_path: Path, change, message: str) -> None:
 
 
 def test_parts_of_a_built_module(tmp_path: Path) -> None:
-    module = QWEN3.build()
+    module: Any = QWEN3.build()
     for part in (module.merger, module.deepstack_merger_list[0]):
         with pytest.raises(ModuleError, match=r"part of a built module.*pass the whole module"):
             save_pretrained(part, tmp_path / "x")
     assert os.listdir(tmp_path) == []
 
 
-def grown(module: nn.Module) -> nn.Module:
+def grown(module: Any) -> Any:
     module.extra = nn.Linear(2, 2)
     return module
 
 
-def shrunk(module: nn.Module) -> nn.Module:
+def shrunk(module: Any) -> Any:
     module.mlp[0].bias = None
     return module
 
 
-def reshaped(module: nn.Module) -> nn.Module:
+def reshaped(module: Any) -> Any:
     module.ln_q = nn.LayerNorm(16)
     return module
 
 
-def counted(module: nn.Module) -> nn.Module:
+def counted(module: Any) -> Any:
     module.ln_q.weight = nn.Parameter(torch.ones(8, dtype=torch.int8), requires_grad=False)
     return module
 
 
-def sparse(module: nn.Module) -> nn.Module:
+def sparse(module: Any) -> Any:
     module.ln_q.weight = nn.Parameter(torch.ones(8).to_sparse())
     return module
 
@@ -271,7 +272,7 @@ class Marked(torch.Tensor):
     pass
 
 
-def wrapped(module: nn.Module) -> nn.Module:
+def wrapped(module: Any) -> Any:
     module.ln_q.weight = nn.Parameter(torch.ones(8).as_subclass(Marked))
     return module
 
@@ -301,7 +302,7 @@ def test_modules_that_were_changed(tmp_path: Path, change, message: str) -> None
 def test_lora_is_merged_first(tmp_path: Path) -> None:
     from peft import LoraConfig, get_peft_model
 
-    module = made()
+    module: Any = made()
     wrapped = get_peft_model(module, LoraConfig(target_modules=vla_compose.lora_targets(module)))
     with pytest.raises(ModuleError, match=r"holds the `qwen2-vl` at `base_model.model`"):
         save_pretrained(wrapped, tmp_path / "x")
@@ -312,7 +313,7 @@ def test_lora_is_merged_first(tmp_path: Path) -> None:
 
 
 def test_a_computed_table_that_was_changed(tmp_path: Path) -> None:
-    module = vla_compose.build("granite-docling")
+    module: Any = vla_compose.build("granite-docling")
     name, table = next(iter(module.named_buffers()))
     assert name not in module.state_dict()
     with torch.no_grad():

@@ -14,7 +14,7 @@ from safetensors import safe_open
 from torch import nn
 
 from vla_compose import __version__
-from vla_compose.api import compose
+from vla_compose.api import compose, overrides
 from vla_compose.check.graph import Graph
 from vla_compose.compiled import compiled
 from vla_compose.diagnostics import BuildError, SpecError
@@ -22,6 +22,7 @@ from vla_compose.spec.codes import Refused
 from vla_compose.spec.limits import DEFAULT_LIMITS, read_bytes
 from vla_compose.spec.parse import load_spec
 from vla_compose.spec.reader import read_text
+from vla_compose.types.dim import DimError
 from vla_compose.weights import strict_json
 from vla_compose.weights.card import LIBRARY
 from vla_compose.weights.checkpoint import Checkpoint, open_checkpoint
@@ -201,15 +202,12 @@ def _graph(folder: Path, config: Mapping[str, Any], text: bytes) -> Graph:
     dims = config["dims"]
     if spec.name != config["spec"] or dims.keys() != spec.dims.keys():
         raise CheckpointError(f"{shown(CONFIG)} names another spec or other dims than {shown(SPEC)}; {AGAIN}")
-    # Dims that follow from others are given only where they differ: then it is the very same graph.
-    given = {name: value for name, value in dims.items() if spec.dims[name].constant is not None}
     try:
-        graph = compose(spec, **given)
-        given |= {name: value for name, value in dims.items() if graph.values[name] != value}
-        graph = compose(spec, **given)
-        if graph.values != dims:
-            graph = compose(spec, **dims)
-    except (BuildError, SpecError) as error:
+        overrides(spec, None, dims)
+        # What the spec says itself is not given again: then it is the very same graph.
+        said = {name: dim.substitute(dims).constant for name, dim in spec.dims.items()}
+        graph = compose(spec, **{name: value for name, value in dims.items() if said[name] != value})
+    except (BuildError, DimError, SpecError) as error:
         raise CheckpointError(
             f"the dims in {shown(CONFIG)} do not fit {shown(SPEC)}: {error}; {AGAIN}"
         ) from None
