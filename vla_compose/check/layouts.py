@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import product
+from math import prod
 
 from vla_compose.check.graph import Graph
-from vla_compose.check.slots import conditional, first
+from vla_compose.check.slots import ANY, Slot, conditional, first, slots
 from vla_compose.primitives.base import Path
 from vla_compose.spec.faults import Faults, nearest, safe
 from vla_compose.spec.layouts import Layout
@@ -15,17 +17,26 @@ def check_layouts(graph: Graph, faults: Faults) -> None:
     """Report paths of layouts that no parameter has, and names that two parameters would share."""
     if not graph.spec.layouts:
         return
-    names = [name for name, _ in graph.entries()]
-    paths = _above(names) | _above(first(name) for name, _ in conditional(graph.spec))
+    found = slots(graph)
+    entries = [name for name, _ in graph.entries()]
+    # Those that a condition leaves out here are there with other dims.
+    names = [*(slot.name for slot in found), *(name for name, _ in conditional(graph.spec))]
+    known = _above(names)
+    lists = {
+        _list(slot.name, at): length for slot in found for at, length in enumerate(_lengths(slot, graph))
+    }
     for layout in graph.spec.layouts.values():
         path: Path = ("layouts", layout.name, "names")
         for ours in layout.names:
-            if ours not in paths:
-                near = nearest(ours, sorted(paths))
-                help = f"write `{near}`" if near else f"use names of: {', '.join(_tops(paths))}"
+            if not _known(ours, known, lists):
+                paths = sorted(_above(map(first, names)))
+                near = nearest(ours, paths)
+                tops = sorted({name.split(".")[0] for name in names})[:12]
+                help = f"write `{near}`" if near else f"use names of: {', '.join(tops)}"
                 message = f"layout `{layout.name}` names `{safe(ours)}`, which no parameter has"
                 faults.add("VC303", message, (*path, ours), key=True, help=help)
-        _one_to_one(layout, names, path, faults)
+        if layout.names:
+            _one_to_one(layout, _distinct(layout, found, entries, graph), path, faults)
 
 
 def _one_to_one(layout: Layout, names: Iterable[str], path: Path, faults: Faults) -> None:
@@ -40,14 +51,50 @@ def _one_to_one(layout: Layout, names: Iterable[str], path: Path, faults: Faults
         taken[theirs] = ours
 
 
-def _above(names: Iterable[str]) -> set[str]:
+def _distinct(
+    layout: Layout, found: Sequence[Slot], entries: Sequence[str], graph: Graph
+) -> Sequence[str] | Iterator[str]:
+    """Names that stand for all: of a list the numbers that the layout writes, and one for all the others."""
+    words = {part for name in (*layout.names, *layout.names.values()) for part in name.split(".")}
+    numbers = sorted(int(word) for word in words if word.isdecimal() and len(word) <= 4)
+    options = [
+        [[ANY, *(str(number) for number in numbers if number < length)] for length in _lengths(slot, graph)]
+        for slot in found
+    ]
+    if sum(prod(map(len, option)) for option in options) > len(entries):
+        return entries
+    return (
+        slot.name.replace(ANY, "{}").format(*chosen)
+        for slot, option in zip(found, options, strict=True)
+        for chosen in product(*option)
+    )
+
+
+def _lengths(slot: Slot, graph: Graph) -> list[int]:
+    return [length.substitute(graph.values).constant or 0 for length in slot.lengths]
+
+
+def _list(name: str, at: int) -> str:
+    """The path of the list that a `*` counts."""
+    return ANY.join(name.split(ANY)[: at + 1])
+
+
+def _known(ours: str, known: frozenset[str], lists: Mapping[str, int]) -> bool:
+    """Whether a path leads to parameters, where a number may stand for the `*` of its list."""
+    made = ""
+    for part in ours.split("."):
+        if part.isdecimal() and f"{made}{part}" not in known and f"{made}{ANY}" in known:
+            if int(part) >= lists.get(made, 10_000):
+                return False
+            part = ANY
+        made += f"{part}."
+    return made[:-1] in known
+
+
+def _above(names: Iterable[str]) -> frozenset[str]:
     """Names and every path above them."""
-    return {
+    return frozenset(
         ".".join(parts[:count])
         for parts in (name.split(".") for name in names)
         for count in range(1, len(parts) + 1)
-    }
-
-
-def _tops(names: Iterable[str]) -> list[str]:
-    return sorted({name.split(".")[0] for name in names})[:12]
+    )

@@ -33,7 +33,7 @@ Setting = Annotated[
     _text(_SETTING, "vision_config.hidden_size", "vision_config.image_size // vision_config.patch_size"),
 ]
 Layouts = Annotated[
-    dict[str, Any], Field(max_length=16), WithJsonSchema({"type": "object", "maxProperties": 16})
+    dict[str, Any], Field(max_length=8), WithJsonSchema({"type": "object", "maxProperties": 8})
 ]
 
 
@@ -43,6 +43,7 @@ class LayoutFields(Model):
     prefix: Prefix = Field("", description="what stands before every name, with its last dot")
     names: dict[str, Theirs] = Field(
         {},
+        max_length=64,
         description="other names: the path here and the path there, below the prefix; the longest path wins",
         examples=[{"layer_norm": "mlp1.0"}],
     )
@@ -65,7 +66,7 @@ class Layout:
     def there(self, ours: str) -> str:
         """The name in the checkpoint of a state-dict name of ours."""
         parts = ours.split(".")
-        for count in range(len(parts), 0, -1):
+        for count in range(len(parts), 0, -1) if self.names else ():
             theirs = self.names.get(".".join(parts[:count]))
             if theirs is not None:
                 return self.prefix + ".".join([theirs, *parts[count:]])
