@@ -35,7 +35,8 @@ class Llava(Host):
 
     def call(self, model: Any, inputs: Inputs) -> Any:
         with standing(model, {"vision_tower": Features(inputs["x"])}):
-            return model.get_image_features(torch.empty(0), image_sizes=None).pooler_output
+            features = model.get_image_features(torch.empty(0), image_sizes=None)
+        return torch.stack(tuple(features.pooler_output))
 
     def cases(self, dims: Dims) -> Iterator[tuple[str, Inputs]]:
         for batch, patches in ((1, 1), (1, 16), (3, 36), (2, 144)):

@@ -42,7 +42,7 @@ class LlavaNext(Host):
         x = inputs["x"]
         with standing(model, {"vision_tower": Features(x)}):
             features = model.get_image_features(torch.empty(len(x), 3, 1, 1), inputs["image_sizes"])
-        return torch.cat(features.pooler_output)
+        return features.pooler_output
 
     def cases(self, dims: Dims) -> Iterator[tuple[str, Inputs]]:
         from transformers.models.llava_next.modeling_llava_next import image_size_to_num_patches
