@@ -20,7 +20,7 @@ sys.path.insert(0, str(ROOT))
 
 import typer  # noqa: E402 - after the line above, as what follows
 
-from tools import adapter_pages, primitive_pages  # noqa: E402
+from tools import adapter_pages, pictures, poster, primitive_pages  # noqa: E402
 from vla_compose.cli.app import HELP, app  # noqa: E402
 from vla_compose.codes import CODES  # noqa: E402
 from vla_compose.explanations import explanation  # noqa: E402
@@ -55,7 +55,7 @@ def files() -> dict[Path, str]:
         Path("docs/reference/cli.md"): COMMANDS + "\n".join(_commands()),
         Path("docs/errors/index.md"): _errors(),
     }
-    made |= primitive_pages.pages() | adapter_pages.pages()
+    made |= primitive_pages.pages() | adapter_pages.pages() | poster.pictures() | pictures.pictures()
     made |= {Path(f"docs/errors/{code}.md"): explanation(code) for code in CODES}
     return made | {Path("mkdocs.yml"): _navigation(made)}
 

@@ -1,4 +1,4 @@
-"""The site, built once and served; a browser; pages that remember what they asked for and complained about."""
+"""The site, built once and served; a browser; pages that remember what they asked for and said."""
 
 from __future__ import annotations
 
@@ -28,6 +28,17 @@ class Visit:
     address: str
     complaints: list[str] = field(default_factory=list)
     elsewhere: list[str] = field(default_factory=list)
+
+    def tab(self) -> Page:
+        """One more page in the same context, watched as the first."""
+        page = self.page.context.new_page()
+        self.watch(page)
+        return page
+
+    def watch(self, page: Page) -> None:
+        """Remember what a page complains about."""
+        page.on("console", lambda said: self.complaints.append(said.text) if said.type in BAD else None)
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
 
     def open(self, name: str) -> Page:
         """Go to a page by its address in the site and wait until it is quiet."""
@@ -91,8 +102,7 @@ def visit(browser: Browser, address: str) -> Iterator[Callable[..., Visit]]:
         )
         contexts.append(context)
         made = Visit(context.new_page(), address)
-        made.page.on("console", lambda said: made.complaints.append(said.text) if said.type in BAD else None)
-        made.page.on("pageerror", lambda error: made.complaints.append(str(error)))
+        made.watch(made.page)
         context.on("request", lambda asked: _outside(asked.url, made))
         context.on("response", lambda got: made.complaints.append(got.url) if got.status >= 400 else None)
         return made
