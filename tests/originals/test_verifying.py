@@ -104,7 +104,7 @@ def test_another_epsilon_is_seen(saved, copied):
     certificate = verify(copied("qwen2-vl", ("eps: 1e-6", "eps: 1e-5")), saved("qwen2-vl"), gradients=False)
     assert certificate.result == "different"
     assert differing(certificate) == {("output", "tokens")}
-    assert all(0 < (found.largest or 0) < 1e-2 for case in certificate.cases for found in case.compared)
+    assert 0 < max(found.largest or 0.0 for case in certificate.cases for found in case.compared) < 1e-2
 
 
 def test_another_activation_is_seen_in_gradients_too(saved, copied):

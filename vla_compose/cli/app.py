@@ -8,7 +8,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from vla_compose.cli import build, docs, eject, explain, new, schema, show, validate
+from vla_compose.cli import build, docs, eject, explain, new, schema, show, validate, verify
 from vla_compose.cli import list as list_
 from vla_compose.cli.console import FAILURE, FINDINGS, complain, examples, lenient, report
 from vla_compose.diagnostics import SpecError, VlaComposeError
@@ -28,6 +28,7 @@ COMMANDS = {
     "show": show,
     "validate": validate,
     "build": build,
+    "verify": verify,
     "eject": eject,
     "new": new,
     "schema": schema,

@@ -70,7 +70,8 @@ def load_original(checkpoint: Checkpoint) -> Original:
         host, start, inner = find_host(model)
     except AttachError:
         raise VerifyError(
-            f"no shipped spec describes the adapter of `{type(model).__name__}`; there are specs for: {_families()}"
+            f"no shipped spec describes the adapter of `{type(model).__name__}`; "
+            f"there are specs for: {_families()}"
         ) from None
     wanted = _members(host, inner)
     prefix = f"{start}." if start else ""
