@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from vla_compose.api import overrides
@@ -131,14 +131,15 @@ def _equations(
             what = "holds" if here else "lacks"
             where = f"a step with the condition `{condition}`, which the checkpoint {what},"
             yield Equation(condition.left - condition.right, 0, where)
-    for slot in slots(graph):
+    found = slots(graph)
+    for slot in found:
         name = layout.there(slot.first())
         shape = shapes.get(name)
         if shape is None or len(shape) != len(slot.shape):
             continue  # said by the comparison of all headers
         for size, number in zip(slot.shape, shape, strict=True):
             yield Equation(size, number, f"the shape of {shown(name)}")
-        yield from _lengths(slot, layout, shapes)
+    yield from _lengths(found, layout, shapes)
 
 
 def _present(layout: Layout, name: str, shapes: Shapes) -> bool:
@@ -167,21 +168,27 @@ def _agreeing(spec: Spec, stated: Mapping[str, Solved], present: list[tuple[Cond
     return graph
 
 
-def _lengths(slot: Slot, layout: Layout, shapes: Shapes) -> Iterator[Equation]:
-    """How long the lists of a slot are, by the numbers in its names."""
-    parts = slot.name.split(".")
-    stars = [at for at, part in enumerate(parts) if part == ANY]
-    for length, star in zip(slot.lengths, stars, strict=True):
-        one = ["0" if part == ANY and at != star else part for at, part in enumerate(parts)]
-        name = layout.there(".".join(one))
-        pattern = re.compile(re.escape(name).replace(re.escape(ANY), "([0-9]{1,6})"))
-        numbers = {int(found[1]) for found in map(pattern.fullmatch, shapes) if found}
+def _lengths(found: Iterable[Slot], layout: Layout, shapes: Shapes) -> Iterator[Equation]:
+    """How long lists are, by the numbers in the names of what is in them."""
+    lists: dict[str, tuple[Dim, set[int]]] = {}
+    for slot in found:
+        parts = slot.name.split(".")
+        stars = [at for at, part in enumerate(parts) if part == ANY]
+        for length, star in zip(slot.lengths, stars, strict=True):
+            one = ["0" if part == ANY and at != star else part for at, part in enumerate(parts)]
+            start, end = layout.there(".".join(one)).split(ANY)
+            _, numbers = lists.setdefault(start, (length, set()))
+            inside = (
+                key[len(start) : -len(end)] for key in shapes if key.startswith(start) and key.endswith(end)
+            )
+            numbers.update(int(part) for part in inside if re.fullmatch("[0-9]{1,6}", part))
+    for start, (length, numbers) in lists.items():
         missing = min(set(range(len(numbers))) - numbers, default=None)
         if missing is not None:
-            there, gone = (shown(name.replace(ANY, str(number))) for number in (max(numbers), missing))
-            message = f"the checkpoint has {there}, but not {gone}; name a whole checkpoint"
-            raise CheckpointError(message)
-        yield Equation(length, len(numbers), f"the number of {shown(name)}")
+            there, gone = shown(f"{start}{max(numbers)}"), shown(f"{start}{missing}")
+            raise CheckpointError(f"the checkpoint has {there}, but not {gone}; name a whole checkpoint")
+        if numbers:
+            yield Equation(length, len(numbers), f"the number of {shown(f'{start}{ANY}')}")
 
 
 def _conflict(spec: Spec, name: str, known: Mapping[str, Solved], other: Solved) -> CheckpointError:
