@@ -144,6 +144,8 @@ def test_wrong_files_are_refused(case):
         "",
         "../../x",
         "__class__",
+        "____",
+        "a.__x__",
         "a.__init__.b",
         "a\0b",
         "a b",
@@ -170,7 +172,17 @@ def test_names_that_no_state_dict_has(name):
 
 
 @pytest.mark.parametrize(
-    "name", ["a", "model.layers.0.weight", "bert/pooler:0", "a.weight_scale_inv", "_a-b.1+2"]
+    "name",
+    [
+        "a",
+        "model.layers.0.weight",
+        "bert/pooler:0",
+        "a.weight_scale_inv",
+        "_a-b.1+2",
+        "__a",
+        "a__",
+        "__a.b__",
+    ],
 )
 def test_names_that_are_fine(name):
     assert is_name(name)

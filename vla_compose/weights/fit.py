@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping
 import torch
 from torch import Tensor
 
-from vla_compose.spec.faults import nearest
-from vla_compose.weights.errors import CheckpointError, shown
+from vla_compose.weights.errors import MOST, CheckpointError, shown
 from vla_compose.weights.headers import Stored
+from vla_compose.weights.similar import similar
 
 FLOATS = {"F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
 
@@ -38,7 +38,7 @@ def check_fit(
     Raises:
         CheckpointError: tensors are missing, left over, or of another shape or type; all of them are listed.
     """
-    wrong = [*_missing(stored, names, prefix), *_left_over(stored, names, prefix)]
+    wrong = [*_missing(stored, names), *_left_over(stored, names, prefix)]
     wrong += [*_misshapen(wanted, stored, names), *_no_floats(stored, names)]
     if wrong:
         raise CheckpointError("the checkpoint does not fit the adapter; nothing was loaded", wrong)
@@ -77,25 +77,21 @@ def _top(name: str, prefix: str) -> str:
     return name[len(prefix) :].split(".")[0]
 
 
-def _missing(stored: Mapping[str, Stored], names: Mapping[str, str], prefix: str | None) -> Iterator[str]:
+def _missing(stored: Mapping[str, Stored], names: Mapping[str, str]) -> Iterator[str]:
     gone = {ours: theirs for ours, theirs in names.items() if theirs not in stored}
-    if not gone:
-        return
     mapped = set(names.values())
-    free = [name for name in stored if name not in mapped]
-    # The nearest name is looked for among few: first those in the place of the adapter.
-    free.sort(key=lambda name: not name.startswith(prefix or ""))
+    near = similar(list(gone.values())[:MOST], (name for name in stored if name not in mapped))
     for ours, theirs in gone.items():
-        near = nearest(theirs, free)
-        hint = f"; the nearest is {shown(near)}" if near else ""
         own = "" if ours == theirs else f", our `{ours}`"
+        hint = f"; the nearest is {shown(near[theirs])}" if theirs in near else ""
         yield f"missing: {shown(theirs)}{own}{hint}"
 
 
 def _left_over(stored: Mapping[str, Stored], names: Mapping[str, str], prefix: str | None) -> Iterator[str]:
-    for name in left_over(stored, names, prefix):
-        near = nearest(name, names.values())
-        hint = f"; the nearest that it has is {shown(near)}" if near else ""
+    found = left_over(stored, names, prefix)
+    near = similar(found[:MOST], names.values())
+    for name in found:
+        hint = f"; the nearest that it has is {shown(near[name])}" if name in near else ""
         yield f"left over: {shown(name)} is no parameter of the adapter{hint}"
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Collection, Iterable, Sequence
 from types import MappingProxyType
 
@@ -12,6 +11,7 @@ from vla_compose.check.slots import slots
 from vla_compose.spec.layouts import Layout
 from vla_compose.spec.model import Spec
 from vla_compose.weights.errors import CheckpointError, shown
+from vla_compose.weights.similar import similar
 
 PLAIN = Layout("vla-compose", "", MappingProxyType({}), MappingProxyType({}))
 """Our own names, as `save_pretrained` of a composed module writes them."""
@@ -81,14 +81,6 @@ def _layouts(spec: Spec) -> dict[str, Layout]:
 
 
 def _why_not(layout: str, missing: Sequence[str], given: Iterable[str]) -> str:
-    near = _nearest(missing[0], given)
+    near = similar(missing[:1], sorted(given)).get(missing[0])
     hint = f", the nearest is {shown(near)}" if near else ""
     return f"{layout}: {len(missing)} of its names not found, such as {shown(missing[0])}{hint}"
-
-
-def _nearest(name: str, given: Iterable[str]) -> str | None:
-    """The most similar name with the same end, such as `weight`."""
-    end = name.rpartition(".")[2]
-    alike = sorted(other for other in given if other.rpartition(".")[2] == end)
-    found = difflib.get_close_matches(name, alike, n=1, cutoff=0.5)
-    return found[0] if found else None

@@ -41,11 +41,10 @@ def parse(data: bytes, *, finite: bool = True) -> Any:
 
 
 def _check_depth(data: bytes) -> None:
-    brackets = _STRING.sub(b"", data).translate(None, _NOT_BRACKETS)
+    # All of one kind, because one pass over two kinds could take away two levels.
+    brackets = _STRING.sub(b"", data).translate(bytes.maketrans(b"{}", b"[]"), _NOT_BRACKETS)
     for _ in range(DEPTH):
-        if not brackets:
-            return
-        brackets = brackets.replace(b"[]", b"").replace(b"{}", b"")
+        brackets = brackets.replace(b"[]", b"")
     if brackets:
         raise JsonError(f"brackets nest deeper than {DEPTH} levels, or do not match")
 
