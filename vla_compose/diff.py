@@ -154,8 +154,8 @@ def _steps(nodes: Sequence[Node], prefix: str) -> Iterator[Line]:
         kind = f"{prefix}{node.step.kind}"
         fields = settings(node.step.body)
         places = " and ".join(place.replace("_", " ") for place in node.step.body.learned())
-        told = {name for name, (value, default) in fields.items() if value != default} | {"of"}
-        named = (("of", places),) if places else ()
+        told = {name for name, (value, default) in fields.items() if value != default} | {"learned"}
+        named = (("learned", places),) if places else ()
         yield Line(kind, (*((name, value) for name, (value, _) in fields.items()), *named), frozenset(told))
         yield from _steps(node.body, f"{kind} > ")
 

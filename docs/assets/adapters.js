@@ -316,7 +316,7 @@
     const result = root.querySelector(".vc-result");
     result.replaceChildren(
       element("h2", { id: "side-by-side" }, "Side by side"),
-      element("div", { class: "md-typeset__scrollwrap" }, element("div", { class: "md-typeset__table" }, table)),
+      element("div", { class: "md-typeset__scrollwrap", tabindex: "0", role: "group", "aria-label": "Side by side" }, element("div", { class: "md-typeset__table" }, table)),
       element("h2", { id: "what-changes" }, "What changes"),
       list,
     );

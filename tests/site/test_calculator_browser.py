@@ -31,7 +31,7 @@ def choices(name: str) -> list[Data]:
 
 def inputs(choice: Data, rng: random.Random) -> dict[str, str]:
     """Values for the fields, some of which do not fit."""
-    values = {f"size-{name}": str(rng.randint(1, 9)) for name, _ in choice["free"]}
+    values = {f"size-{name}": str(rng.randint(1, 9)) for name, *_ in choice["free"]}
     if choice["mode"] != "sizes":
         side = rng.choice([rng.randint(1, 300), rng.randint(1, 4000), 14 * rng.randint(1, 100) + 7])
         values |= {"width": str(side), "height": str(rng.choice([side, rng.randint(1, 3000)]))}
@@ -53,7 +53,7 @@ def test_it_agrees_with_python(visit, name: str) -> None:
         choice = rng.choice(known)
         values = inputs(choice, rng)
         image = (int(values["width"]), int(values["height"])) if "width" in values else None
-        sizes = {free: int(values[f"size-{free}"]) for free, _ in choice["free"]}
+        sizes = {free: int(values[f"size-{free}"]) for free, *_ in choice["free"]}
         route = values.get("route", choice["routes"][0]["label"])
         expected = calculate(choice, route, image=image, patch=int(values.get("patch", 1)), sizes=sizes)
         shown = page.evaluate(FILL, [form, values | ({"choice": choice["label"]} if len(known) > 1 else {})])

@@ -15,7 +15,7 @@ from vla_compose.report import formula
 from vla_compose.report.table import describe_input
 from vla_compose.site.calculator import calculator
 from vla_compose.site.diagram import diagram, times
-from vla_compose.site.escape import block, code, data, escape, link
+from vla_compose.site.escape import block, code, data, escape, link, prose
 from vla_compose.site.escape import table as plain_table
 from vla_compose.site.facts import Facts, facts
 from vla_compose.site.form import form
@@ -236,10 +236,7 @@ def _names(shown: Adapter) -> Iterator[str]:
     if len(entries) > MOST_NAMES:
         yield f"And {len(entries) - MOST_NAMES:,} more."
     if layouts:
-        yield (
-            f"The columns {' and '.join(code(layout.name) for layout in layouts)} are the names in released "
-            "checkpoints."
-        )
+        yield f"In released checkpoints they have the names of {' and '.join(code(n.name) for n in layouts)}."
 
 
 def _parity(found: Sequence[Mapping[str, Any]]) -> Iterator[str]:
@@ -262,9 +259,7 @@ def _parity(found: Sequence[Mapping[str, Any]]) -> Iterator[str]:
 def _run_time(graph: Graph) -> str:
     said = dict.fromkeys(str(found) for checked in graph.chains for found in checked.requirements)
     lines = [*said, *graph.notes]
-    return (
-        "\n".join(f"- {escape(line)}" for line in lines) or "No contract: any size of the types above runs."
-    )
+    return "\n".join(f"- {prose(line)}" for line in lines) or "No contract: any size of the types above runs."
 
 
 def _relatives(shown: Adapter, others: Sequence[Adapter]) -> Iterator[str]:
@@ -281,7 +276,9 @@ def _relatives(shown: Adapter, others: Sequence[Adapter]) -> Iterator[str]:
 
 def table(header: Iterable[str], rows: Iterable[Iterable[str]], right: Iterable[int] = ()) -> str:
     """A table whose code is never broken: what is too wide is scrolled."""
-    return f'<div class="vc-table" markdown="1">\n\n{plain_table(header, rows, right)}\n\n</div>'
+    header = list(header)
+    about = f'role="group" aria-label="Table of {header[0]}" tabindex="0"'
+    return f'<div class="vc-table" {about} markdown="1">\n\n{plain_table(header, rows, right)}\n\n</div>'
 
 
 def changes_list(changes: Sequence[Difference]) -> str:

@@ -24,6 +24,7 @@ from vla_compose.cli.sizes import (
 from vla_compose.primitives.base import rows
 from vla_compose.report.table import flops
 from vla_compose.site.expression import HEIGHT, WIDTH, Tree, added, evaluate, tree
+from vla_compose.spec.inputs import GridInput
 from vla_compose.types.dim import Dim
 
 Data = dict[str, Any]
@@ -73,7 +74,7 @@ def calculator(graph: Graph, label: str) -> Data:
         "mode": "patches" if placed else "pixels" if pixels else "sizes",
         "cell": cell(graph),
         "placed": [[name, tree(size)] for name, size in placed] or [[n, made] for n, made in pixels.items()],
-        "free": [[name, fixed.get(name, SMALL)] for name in free if name in used],
+        "free": [[name, fixed.get(name, SMALL), _label(name, graph)] for name in free if name in used],
         "contracts": [
             {
                 "size": tree(r.size.substitute(graph.values)),
@@ -105,7 +106,7 @@ def calculate(
         patch: side of a patch in pixels, where it is `patches`.
         sizes: values for the free sizes; those of `found` by default.
     """
-    values = dict(found["free"]) | dict(sizes or {})
+    values = {name: value for name, value, _ in found["free"]} | dict(sizes or {})
     grid: tuple[int, int] | None = None
     if image is not None and found["mode"] == "patches":
         width, height = image
@@ -138,6 +139,14 @@ def calculate(
         found["parameters"],
         numbers,
     )
+
+
+def _label(name: str, graph: Graph) -> str:
+    """What a size is, where the inputs tell."""
+    if any(isinstance(v, GridInput) and name in v.names for v in graph.spec.inputs.values()):
+        return f"{name} of each image"
+    lead = (edge.type.axes[0].size.symbol for edge in graph.inputs.values() if len(edge.type.axes) >= 3)
+    return f"batch ({name})" if name in lead else name
 
 
 def _whole(pixels: int, unit: int) -> int:

@@ -12,6 +12,7 @@ from vla_compose.site.cells import draw_cells
 from vla_compose.site.sketch import Sketch, sketches
 from vla_compose.site.svg import MONO, SANS, Drawing, wrap
 from vla_compose.spec.model import ROOT, Choice, Origin, names
+from vla_compose.types.dim import Dim
 from vla_compose.types.tensor import TensorType
 
 WIDTH = 360
@@ -138,7 +139,7 @@ class _Diagram:
         size = sum(count(shape) for member in node.members for _, shape in member.entries())
         number = f"{size:,}" if size else ""
         role = type(node.step.body).drawn
-        said = _settings(node)
+        said = self._settings(node)
         if node.body:
             self._group(node, names_, said, number, left, right, depth)
         else:
@@ -201,6 +202,20 @@ class _Diagram:
         box.rect(left, top, right - left, self.y - top, "vc-box vc-group")
         self.drawing.before(start, box)
 
+    def _settings(self, node: Node) -> str:
+        """The fields of a step that are not as they are by default, with the numbers that names stand for."""
+        said = []
+        for name, (value, default) in settings(node.step.body).items():
+            if value == default:
+                continue
+            field = getattr(node.step.body, name, None)
+            known = field.substitute(self.graph.values).constant if isinstance(field, Dim) else None
+            parts = dict.fromkeys((name, value, str(known) if known is not None else value))
+            said.append(" = ".join(parts))
+        learned = node.step.body.learned().items()
+        said += [f"{place.replace('_', ' ')}: {name}" for place, name in learned if place != "all"]
+        return " · ".join(said)
+
     def _width(self, type_: TensorType) -> int | None:
         return type_.width.substitute(self.graph.values).constant
 
@@ -210,15 +225,6 @@ def times(size: str) -> str:
     listed, _, rest = size.rpartition(" x ")
     shown = rest.replace(" ", " × ").replace("*", "·")
     return f"{listed} × {shown}" if listed else shown
-
-
-def _settings(node: Node) -> str:
-    """The fields of a step that are not as they are by default."""
-    fields = settings(node.step.body).items()
-    said = [f"{name} = {value}" for name, (value, default) in fields if value != default]
-    learned = node.step.body.learned().items()
-    said += [f"{place.replace('_', ' ')}: {name}" for place, name in learned if place != "all"]
-    return " · ".join(said)
 
 
 def _origin(origin: Origin) -> str:

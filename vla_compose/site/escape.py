@@ -31,6 +31,11 @@ def code(text: str) -> str:
     return f"<code>{escape(text)}</code>"
 
 
+def prose(text: str) -> str:
+    """A sentence of ours about a spec: what stands between backticks is code."""
+    return "".join(code(part) if at % 2 else escape(part) for at, part in enumerate(text.split("`")))
+
+
 def block(text: str, language: str) -> str:
     """`text` as a block of code, with colours where nothing in it could be taken for an instruction."""
     shown = "\n".join("".join(map(glyph, line)) for line in text.rstrip("\n").split("\n"))

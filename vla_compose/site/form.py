@@ -30,8 +30,8 @@ def _fields(formulas: dict[str, Any]) -> Iterator[str]:
         yield _number("image height", "height", start["height"], 32768)
     if first["mode"] == "patches":
         yield _number("patch size", "patch", start["patch"], 1024)
-    for name, default in first["free"]:
-        yield _number(name, f"size-{name}", default, 1_000_000)
+    for name, default, label in first["free"]:
+        yield _number(label, f"size-{name}", default, 1_000_000)
     if len(first["routes"]) > 1:
         labels = sorted(first["routes"], key=lambda route: not route["default"])
         yield _select("route", "route", [route["label"] for route in labels])

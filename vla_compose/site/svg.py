@@ -6,7 +6,7 @@ from vla_compose.site.escape import escape
 
 MONO = 6.7
 """How wide a character of code is, in units of the picture."""
-SANS = 6.0
+SANS = 6.6
 
 
 class Drawing:
