@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import re
 import shlex
@@ -9,6 +11,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,6 +21,8 @@ ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 PAGES += [page for folder in ("guide", "reference") for page in sorted((ROOT / "docs" / folder).glob("*.md"))]
 PRIMITIVE = ROOT / "docs/guide/primitive.md"
+ONE_PROGRAM = {"real-weights.md"}
+"""Pages whose blocks of Python go on where the last one ended; elsewhere each stands alone."""
 BLOCK = re.compile(r"^```(\w+)(?: title=\"([\w./-]+)\")?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -57,7 +62,9 @@ def test_examples(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 
 def follow(page: Path, tmp_path: Path) -> None:
-    """Do what a page says, in a folder."""
+    """Do what a page says, in a folder; a block of `output` is what the Python before it prints."""
+    space: dict[str, Any] = {}
+    printed = io.StringIO()
     for language, title, text in blocks(page):
         if title:
             (tmp_path / title).parent.mkdir(parents=True, exist_ok=True)
@@ -65,13 +72,18 @@ def follow(page: Path, tmp_path: Path) -> None:
         elif language == "yaml" and text.startswith("spec_version"):
             assert vla_compose.check(text) == []
         elif language == "python":
-            exec(compile(text, f"{page.name}", "exec"), {})
+            space = space if page.name in ONE_PROGRAM else {}
+            with contextlib.redirect_stdout(io.StringIO()) as printed:
+                exec(compile(text, f"{page.name}", "exec"), space)
+        elif language == "output":
+            lines = "".join(f"{line.rstrip()}\n" for line in printed.getvalue().splitlines())
+            assert re.fullmatch(expected(text), lines), f"{page.name} printed:\n{lines}"
         elif language == "console":
             for part in re.split(r"^\$ ", text, flags=re.MULTILINE)[1:]:
-                command, _, printed = part.partition("\n")
+                command, _, answer = part.partition("\n")
                 got = run(command, tmp_path)
                 lines = "\n".join(line.rstrip() for line in got.splitlines()) + "\n"
-                assert re.fullmatch(expected(printed), lines), f"{command} printed:\n{lines}"
+                assert re.fullmatch(expected(answer), lines), f"{command} printed:\n{lines}"
 
 
 def test_a_primitive_is_added_as_the_guide_says(tmp_path: Path) -> None:
