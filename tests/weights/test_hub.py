@@ -192,13 +192,43 @@ def test_offline_mode(hub, monkeypatch):
     assert not hub.requests
 
 
-def test_a_server_that_is_no_hub(hub, monkeypatch):
-    for body in (b"<html>", b"{}", b"[]", b'{"id": "x"}', b'{"id": "x", "siblings": [{}]}'):
-        monkeypatch.setattr(
-            "tests.weights.server.Handler._info", lambda self, *_, body=body: self._answer(200, body)
-        )
-        with pytest.raises(CheckpointError):
-            opened(hub)
+def info(**more):
+    file = {"rfilename": "model.safetensors", "size": 100}
+    return json.dumps({"id": NAME, "sha": COMMIT, "siblings": [file], **more})
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "<html>",
+        "{}",
+        "[]",
+        "7",
+        '{"id": "x"}',
+        info(sha=None),
+        info(sha="main"),
+        info(sha="../../x"),
+        info(sha=7),
+        info(siblings=None),
+        info(siblings=7),
+        info(siblings=[{}]),
+        info(siblings=[7]),
+        *(
+            info(siblings=[{"rfilename": "model.safetensors", "size": size}])
+            for size in (None, -1, "x", 1.5, True, [1])
+        ),
+        info(siblings=[{"rfilename": None, "size": 1}]),
+        info(siblings=[{"rfilename": "../model.safetensors", "size": 1}]),
+    ],
+)
+def test_a_server_that_is_no_hub(hub, monkeypatch, body):
+    monkeypatch.setattr(
+        "tests.weights.server.Handler._info", lambda self, *_: self._answer(200, body.encode())
+    )
+    with pytest.raises(CheckpointError) as error:
+        opened(hub)
+    assert str(error.value).isprintable()
+    assert not any("/resolve/" in path for _, path in hub.requests)
 
 
 def test_a_server_that_fails_for_a_while(hub):

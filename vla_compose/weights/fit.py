@@ -60,7 +60,7 @@ def check_fit(
     return FLOATS[next(iter(kinds))]
 
 
-def left_over(stored: Mapping[str, Stored], names: Mapping[str, str], prefix: str | None) -> list[str]:
+def _among(stored: Mapping[str, Stored], names: Mapping[str, str], prefix: str | None) -> list[str]:
     """Names that stand among those of the adapter, but are none of them.
 
     Among them is what shares its first part after the prefix with one of them.
@@ -88,7 +88,7 @@ def _missing(stored: Mapping[str, Stored], names: Mapping[str, str]) -> Iterator
 
 
 def _left_over(stored: Mapping[str, Stored], names: Mapping[str, str], prefix: str | None) -> Iterator[str]:
-    found = left_over(stored, names, prefix)
+    found = _among(stored, names, prefix)
     near = similar(found[:MOST], names.values())
     for name in found:
         hint = f"; the nearest that it has is {shown(near[name])}" if name in near else ""

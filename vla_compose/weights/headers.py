@@ -165,7 +165,7 @@ def _check_layout(tensors: Iterable[Stored], offset: int, size: int, file: str) 
 
 
 def is_name(name: str) -> bool:
-    """Whether a state dict can have that name: parts of letters, digits, `_/:@+-`, none of them `__special__`."""
+    """Whether a state dict can have that name: parts of letters, digits and `_/:@+-`, none `__special__`."""
     return len(name) <= MAX_NAME and _NAME.fullmatch(name) is not None
 
 

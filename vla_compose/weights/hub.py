@@ -5,9 +5,11 @@ Requests, retries, redirects, endpoint and token are those of `huggingface_hub`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from typing import TypeGuard
 
 import torch
 from huggingface_hub import HfApi, constants, hf_hub_url
@@ -21,6 +23,7 @@ from huggingface_hub.errors import (
     RevisionNotFoundError,
 )
 from huggingface_hub.utils import (  # type: ignore[attr-defined]
+    build_hf_headers,
     hf_raise_for_status,
     http_stream_backoff,
 )
@@ -30,6 +33,8 @@ from vla_compose.weights.errors import CheckpointError, shown
 from vla_compose.weights.local import CONVERT
 from vla_compose.weights.store import CONFIG, INDEX, PICKLED, Store, T
 
+_COMMIT = re.compile(r"[0-9a-f]{40}")
+LIBRARY = "vla_compose"
 ATTEMPTS = 4
 """How often in a row a transfer may break off without a byte."""
 RETRIES = 3
@@ -63,16 +68,16 @@ class HubStore(Store):
         endpoint: str | None = None,
     ) -> None:
         super().__init__(repository)
-        self._api = HfApi(endpoint=endpoint, token=token, library_name="vla_compose")
+        self._api = HfApi(endpoint=endpoint, token=token, library_name=LIBRARY)
         with _explained(repository, revision):
             info = self._api.model_info(
                 repository, revision=revision, files_metadata=True, timeout=constants.HF_HUB_DOWNLOAD_TIMEOUT
             )
-        found = {file.rfilename: file.size for file in info.siblings or ()}
+            found = {str(file.rfilename): file.size for file in info.siblings or ()}
         self.revision = info.sha
-        if info.sha is None:
+        if not isinstance(info.sha, str) or not _COMMIT.fullmatch(info.sha):
             raise CheckpointError(_failed(shown(repository), "the server does not name a commit"))
-        self._sizes = {name: size for name, size in found.items() if size is not None and _wanted(name)}
+        self._sizes = {name: size for name, size in found.items() if _wanted(name) and _is_size(size)}
         if not any(name != CONFIG for name in self._sizes):
             pickled = sorted(name for name in found if name.endswith(PICKLED))
             if pickled:
@@ -126,7 +131,7 @@ class HubStore(Store):
         """Take what one request brings of a range; returns how much: less when the connection breaks."""
         url = hf_hub_url(self.where, file, revision=self.revision, endpoint=self._api.endpoint)
         headers = {
-            **self._api._build_hf_headers(),
+            **build_hf_headers(token=self._api.token, library_name=LIBRARY),
             "range": f"bytes={begin}-{end - 1}",
             "accept-encoding": "identity",
         }
@@ -165,6 +170,10 @@ class HubStore(Store):
                 f"the server of {shown(self.where)} sent {shown(found or 'nothing')} of {shown(file)}, "
                 f"not bytes {begin}-{end - 1}/{size}; try again"
             )
+
+
+def _is_size(size: object) -> TypeGuard[int]:
+    return type(size) is int and size >= 0
 
 
 def _wanted(name: str) -> bool:

@@ -73,8 +73,8 @@ class Store(ABC):
         """Note that some bytes were read."""
         with self._lock:
             self.read_bytes += read
-        if self.listener is not None:
-            self.listener(self.read_bytes)
+            if self.listener is not None:
+                self.listener(self.read_bytes)
 
     @abstractmethod
     def close(self) -> None:
