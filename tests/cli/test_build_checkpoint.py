@@ -91,7 +91,10 @@ def test_a_layout_that_does_not_fit_lists_every_tensor(run, folder):
     code, out, err = run(*command)
     assert (code, out) == (2, "")
     first, *rest = err.splitlines()
-    assert first == "error: the checkpoint does not fit the adapter; nothing was loaded"
+    assert first == (
+        "error: the checkpoint does not fit the adapter; nothing was loaded: "
+        "name another checkpoint, layout or spec"
+    )
     assert len(rest) == 6
     assert rest[0] == (
         "  missing: `visual.merger.ln_q.weight`, our `ln_q.weight`; "

@@ -202,6 +202,18 @@ def test_a_spec_of_ones_own_without_layouts(tmp_path):
     assert report_of(module).layout == "vla-compose"
 
 
+def test_a_spec_without_parameters(tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text(
+        "spec_version: 1\nname: mine\ndims: {merge: 2}\ninputs: {x: (n merge merge) 8}\n"
+        "steps:\n  - spatial_merge: {size: merge}\n"
+    )
+    save_file({}, tmp_path / "model.safetensors")
+    module = vla_compose.from_checkpoint(path, tmp_path)
+    assert report_of(module).tensors == 0
+    assert module(torch.zeros(4, 8)).shape == (1, 32)
+
+
 @pytest.mark.parametrize("device", ["meta", "nowhere"])
 def test_devices_that_hold_nothing(released, device):
     with pytest.raises(BuildError):

@@ -41,10 +41,13 @@ def check_fit(
     wrong = [*_missing(stored, names), *_left_over(stored, names, prefix)]
     wrong += [*_misshapen(wanted, stored, names), *_no_floats(stored, names)]
     if wrong:
-        raise CheckpointError("the checkpoint does not fit the adapter; nothing was loaded", wrong)
+        summary = "the checkpoint does not fit the adapter; nothing was loaded"
+        raise CheckpointError(f"{summary}: name another checkpoint, layout or spec", wrong)
     if dtype is not None:
         return dtype
     kinds = Counter(stored[theirs].dtype for theirs in names.values())
+    if not kinds:
+        return torch.get_default_dtype()
     if len(kinds) > 1:
         (most, _), *_ = kinds.most_common()
         others = [
