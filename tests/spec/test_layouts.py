@@ -138,6 +138,34 @@ def test_every_mistake_is_reported() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    "bad", ["\\e[31mred", "a\\nb", "[bold]x[/]", "\u202eevil", "<script>", "%s{0}", 300 * "a"]
+)
+@pytest.mark.parametrize(
+    "layouts",
+    [
+        '{"@": {}}',
+        '{a: {"@": a}}',
+        '{a: {prefix: "@"}}',
+        '{a: {names: {"@": b}}}',
+        '{a: {names: {mlp.0: "@"}}}',
+        '{a: {config: {"@": b}}}',
+        '{a: {config: {c: "@"}}}',
+    ],
+)
+def test_messages_are_plain(layouts: str, bad: str) -> None:
+    try:
+        found = vla_compose.check(f"{BASE}layouts: {layouts.replace('@', bad)}\n")
+    except vla_compose.SpecError as error:
+        found = list(error.diagnostics)
+    for one in found:
+        text = f"{one.message} {one.help}"
+        assert text.isascii()
+        assert text.isprintable()
+        assert len(text) < 1000
+    assert found
+
+
 def test_fixes() -> None:
     def first(fields: str) -> tuple[str, str]:
         found = vla_compose.check(with_layout(fields))[0]

@@ -333,6 +333,11 @@ steps:
   - linear: {{name: p, out: d, init: {{normal: 0.02}}, when: c != d}}
 outputs: {{tokens: b fine_size d, map: k}}
 variants: {{small: {{c: 4}}}}
+layouts:
+  original:
+    prefix: m.
+    names: {{p: q, a.l.0: b}}
+    config: {{c: v.width, d: a // b}}
 """
 
 
