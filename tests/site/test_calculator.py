@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from pathlib import Path
 
 import pytest
 
@@ -74,6 +75,14 @@ def test_frames_can_be_chosen() -> None:
     found = calculator(vla_compose.compose("ernie4-5-vl-moe"), "x")
     assert ["t", 1, "t of each image"] in found["free"]
     assert calculate(found, image=(448, 448), patch=14, sizes={"t": 4}).tokens == (("tokens", 512),)
+
+
+def test_pixels_can_tell_the_grid() -> None:
+    """Where features have `height//14` rows, the grid input holds pixels."""
+    path = Path(__file__).parent.parent / "specs" / "paper" / "mistral3.yaml"
+    found = calculator(vla_compose.compose(path), "x")
+    answer = calculate(found, image=(448, 280), patch=14)
+    assert (answer.grid, answer.patches, answer.tokens) == ((20, 32), 640, (("tokens", 160),))
 
 
 def test_what_does_not_fit_is_said() -> None:

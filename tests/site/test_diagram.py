@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
@@ -14,7 +15,8 @@ from vla_compose.site.diagram import WIDTH, diagram, times
 from vla_compose.site.svg import MONO, wrap
 from vla_compose.site.thumbnail import thumbnail
 
-NAMES = [*vla_compose.list_specs(), *map(str, GOOD)]
+PAPER = sorted((Path(__file__).parent.parent / "specs" / "paper").glob("*.yaml"))
+NAMES = [*vla_compose.list_specs(), *map(str, (*GOOD, *PAPER))]
 SVG = "{http://www.w3.org/2000/svg}"
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 import vla_compose
@@ -43,6 +45,18 @@ def test_rows_and_learned_tokens() -> None:
     assert numbers(found.inputs["x"])[1] == [6, 7, 8, 9, 10, 11]
     row = ["patch"] * 3 + ["newline"]
     assert roles(found.outputs["tokens"]) == ["start", *row, *row, "end"]
+
+
+def test_pixels_and_frames() -> None:
+    paper = Path(__file__).parent.parent / "specs" / "paper"
+    for name, frames in (("mistral3", 1), ("muse-glimmer", 2), ("got-ocr2", 1)):
+        found = sketches(vla_compose.compose(paper / f"{name}.yaml"))
+        before, after = found.inputs["x"], found.outputs["tokens"]
+        assert before is not None
+        assert after is not None
+        folded = 4 if name == "got-ocr2" else 2
+        assert [(part.rows, part.columns) for part in before.parts] == [(2 * folded, 3 * folded)] * frames
+        assert [(part.rows, part.columns) for part in after.parts] == [(2, 3)] * frames
 
 
 def test_queries_take_the_place_of_tokens() -> None:

@@ -16,6 +16,8 @@ Sizes = dict[str, int]
 SMALL = 16
 ROWS, COLUMNS = "rows", "columns"
 LARGEST = 1024
+LARGE_SIDE = 5040
+"""A side that many numbers divide."""
 
 
 def small_sizes(graph: Graph) -> Sizes:
@@ -90,11 +92,25 @@ def placed_sizes(graph: Graph) -> list[tuple[str, Dim]]:
     Empty when the inputs take as many patches whatever the size of an image.
     """
     grid = (Dim.of(ROWS), Dim.of(COLUMNS))
-    told = [pair for names in _grids(graph) for pair in zip(names[-2:], grid, strict=True)]
+    told = [
+        (name, side * _pixels(name, graph))
+        for names in _grids(graph)
+        for name, side in zip(names[-2:], grid, strict=True)
+    ]
     # Inputs without a known number of channels are no features: masks, for example.
     features = [type_ for type_ in _types(graph) if type_.width.constant is not None]
     laid_out = [pair for type_ in features for pair in _laid_out(type_, grid)]
-    return [*told, *laid_out] if laid_out else []
+    return [*told, *laid_out]
+
+
+def _pixels(name: str, graph: Graph) -> int:
+    """How much of a size makes one row or column of patches: 14 where features have `height//14` rows."""
+    for type_ in _types(graph):
+        for factor in type_.factors():
+            if name in factor.symbols() and type_.width.constant is not None:
+                rows = factor.substitute({name: LARGE_SIDE}).constant
+                return max(1, round(LARGE_SIDE / (rows * _block(type_)))) if rows else 1
+    return 1
 
 
 def _rounded(pixels: int, patch: int, unit: int) -> int:

@@ -59,7 +59,7 @@ def example(graph: Graph) -> Example:
         if sides:
             for side, size in zip(sides, coarse, strict=True):
                 for name in side.symbols() - _folds(type_, graph):
-                    values[name] = size * folded
+                    values[name] = size * folded * _unit(side, name, graph)
         elif (group := _group(type_, graph)) is not None and len(group.factors) >= 3:
             lead = group.factors[:-2]
             for name in {name for factor in lead for name in factor.symbols()} - graph.values.keys():
@@ -114,11 +114,18 @@ def _sides(type_: TensorType) -> tuple[Dim, Dim] | None:
     if len(type_.axes) < 2:
         return None
     for group in type_.axes[-2].segments:
-        if group.size.constant is None and len(group.factors) == 2:
-            return group.factors[0], group.factors[1]
-        if len(group.factors) >= 4 and group.factors[-1] == group.factors[-2]:
+        block = len(group.factors) >= 3 and group.factors[-1] == group.factors[-2]
+        if group.size.constant is None and len(group.factors) >= 2 and not block:
+            return group.factors[-2], group.factors[-1]
+        if len(group.factors) >= 4 and block:
             return group.factors[-4], group.factors[-3]
     return None
+
+
+def _unit(side: Dim, name: str, graph: Graph) -> int:
+    """How much of a size makes one row or column: 14 where there are `height//14` rows."""
+    found = side.substitute({**graph.values, name: LARGE}).constant
+    return max(1, round(LARGE / found)) if found else 1
 
 
 def _folds(type_: TensorType, graph: Graph) -> set[str]:
