@@ -95,9 +95,9 @@ def test_every_nasty_file_is_here() -> None:
 def test_nasty_reject(row: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     data = nasty(row["file"])
-    start = time.perf_counter()
+    start = time.process_time()
     found = refusal(data)
-    assert time.perf_counter() - start < 2
+    assert time.process_time() - start < 2
     assert list(tmp_path.iterdir()) == []
     path = tmp_path / row["file"]
     path.write_bytes(data)
@@ -135,9 +135,9 @@ def test_nasty_semantic(row: dict[str, object]) -> None:
 @pytest.mark.parametrize("prefix", ["", "a: ", "a:\n  "])
 def test_repeated_openers_end_quickly(unit: str, prefix: str) -> None:
     text = (prefix + unit * 100_000)[: DEFAULT_LIMITS.file_bytes]
-    start = time.perf_counter()
+    start = time.process_time()
     refusal(text)
-    assert time.perf_counter() - start < 2
+    assert time.process_time() - start < 2
 
 
 @pytest.mark.parametrize(
@@ -153,9 +153,9 @@ def test_repeated_openers_end_quickly(unit: str, prefix: str) -> None:
     ids=["list", "deep-list", "keys", "comments", "blank-lines", "escaped-breaks"],
 )
 def test_the_largest_specs_are_read_quickly(text: str) -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     read_text(text)
-    assert time.perf_counter() - start < 2
+    assert time.process_time() - start < 2
 
 
 def test_the_callers_stack_does_not_matter() -> None:

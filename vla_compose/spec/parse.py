@@ -45,9 +45,10 @@ def parse_spec(document: Document) -> tuple[Spec | None, Faults]:
     outputs = _outputs(body, chains, inputs, faults)
     dims = body.get("dims")
     _names(set(dims) if isinstance(dims, dict) else set(), inputs, chains, faults)
-    layouts = parse_layouts(body.get("layouts"), dims if isinstance(dims, dict) else (), faults)
     if fields is not None:
         _variants(fields, faults)
+    # Dims that are not a mapping, or have another name, are a mistake of their own.
+    layouts = parse_layouts(body.get("layouts"), dims if isinstance(dims, dict) else None, faults)
     if fields is None or faults.found:
         return None, faults
     spec = Spec(
@@ -159,7 +160,7 @@ def _variants(fields: SpecFields, faults: Faults) -> None:
             if name not in fields.dims:
                 near = nearest(name, fields.dims)
                 help = f"write `{near}`" if near else f"add `{safe(name)}` to `dims`"
-                message = f"variant `{safe(variant)}` sets `{safe(name)}`, which is no dim"
+                message = f"`{safe(name)}` is no dim"
                 faults.add("VC305", message, ("variants", variant, name), key=True, help=help)
 
 
