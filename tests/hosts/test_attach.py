@@ -302,9 +302,9 @@ def test_an_adapter_of_ones_own(own):
         assert logits(model, inputs).shape == expected.shape
         new = [key for key in model.state_dict() if key not in keys]
         assert new[0] == "model.visual.merger.before.weight"
-        with pytest.raises(AttachError, match="holds an adapter of ours already, at `visual[.]merger`"):
+        with pytest.raises(AttachError, match=r"holds an adapter of ours already, at `visual[.]merger`"):
             attach(model, own())
-    with pytest.raises(AttachError, match="other parameters than the model's own\n  `before[.]weight`"):
+    with pytest.raises(AttachError, match=r"other parameters than the model's own\n  `before[.]weight`"):
         copy_weights(model, own())
 
 

@@ -7,13 +7,14 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from vla_compose.api import load
+from vla_compose.api import list_specs, load
 from vla_compose.check.graph import Graph
 from vla_compose.check.infer import infer
 from vla_compose.hosts.base import Host
 from vla_compose.hosts.errors import AttachError
 from vla_compose.hosts.naming import MODEL, home
 from vla_compose.spec.inputs import FlagInput, TensorInput
+from vla_compose.spec.model import Spec
 from vla_compose.types.dim import Dim
 from vla_compose.types.tensor import TensorType
 from vla_compose.weights.dims import dims_of
@@ -67,7 +68,7 @@ def check_fit(graph: Graph, own: Graph, model: str) -> None:
     }
     if dims:
         given = "".join(f", {name}={value}" for name, value in dims.items())
-        lines.append(f'build it with the sizes of the model: build("{graph.spec.name}"{given})')
+        lines.append(f'build it with the sizes of the model: build("{_name(graph.spec)}"{given})')
     else:
         lines.append(
             f"write inputs and outputs as `{own.spec.name}` has them: `vla-compose show {own.spec.name}`"
@@ -124,6 +125,11 @@ def _spare(graph: Graph, port: Port) -> bool:
         or isinstance(given, FlagInput)
         or bool(getattr(given, "default", ()))
     )
+
+
+def _name(spec: Spec) -> str:
+    """What `build` takes: the name of a shipped spec, or the file."""
+    return spec.name if spec.name in list_specs() else spec.document.file or spec.name
 
 
 def _kind(tensor: Tensor) -> str:
