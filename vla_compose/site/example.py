@@ -59,7 +59,7 @@ def example(graph: Graph) -> Example:
         if sides:
             for side, size in zip(sides, coarse, strict=True):
                 for name in side.symbols() - _folds(type_, graph):
-                    values[name] = size * folded * _unit(side, name, graph)
+                    values[name] = size * folded * _unit(side, name, type_, graph)
         elif (group := _group(type_, graph)) is not None and len(group.factors) >= 3:
             lead = group.factors[:-2]
             for name in {name for factor in lead for name in factor.symbols()} - graph.values.keys():
@@ -122,10 +122,13 @@ def _sides(type_: TensorType) -> tuple[Dim, Dim] | None:
     return None
 
 
-def _unit(side: Dim, name: str, graph: Graph) -> int:
+def _unit(side: Dim, name: str, type_: TensorType, graph: Graph) -> int:
     """How much of a size makes one row or column: 14 where there are `height//14` rows."""
+    group = _group(type_, graph)
+    block = group is not None and len(group.factors) >= 4 and group.factors[-1] == group.factors[-2]
+    inner = group.factors[-1].substitute(graph.values).constant if group is not None and block else 1
     found = side.substitute({**graph.values, name: LARGE}).constant
-    return max(1, round(LARGE / found)) if found else 1
+    return max(1, round(LARGE / (found * (inner or 1)))) if found else 1
 
 
 def _folds(type_: TensorType, graph: Graph) -> set[str]:
