@@ -91,16 +91,23 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def visit(browser: Browser, address: str) -> Iterator[Callable[..., Visit]]:
-    """Open a page: `visit(scheme="dark", width=390)`."""
+    """Open a page: `visit(scheme="dark", width=390)`.
+
+    Each page builds the index of the search, which takes longer than everything else; `search` leaves it in.
+    """
     contexts: list[BrowserContext] = []
 
-    def start(scheme: Literal["light", "dark"] = "light", width: int = 1280, height: int = 900) -> Visit:
+    def start(
+        scheme: Literal["light", "dark"] = "light", width: int = 1280, height: int = 900, search: bool = False
+    ) -> Visit:
         context = browser.new_context(
             color_scheme=scheme,
             viewport={"width": width, "height": height},
             permissions=["clipboard-read", "clipboard-write"],
         )
         contexts.append(context)
+        if not search:
+            context.route("**/search_index.json", lambda route: route.fulfill(json=NOTHING))
         made = Visit(context.new_page(), address)
         made.watch(made.page)
         context.on("request", lambda asked: _outside(asked.url, made))
@@ -112,6 +119,7 @@ def visit(browser: Browser, address: str) -> Iterator[Callable[..., Visit]]:
         context.close()
 
 
+NOTHING = {"config": {"lang": ["en"], "separator": "\\s+", "pipeline": []}, "docs": []}
 BAD = frozenset({"error", "warning"})
 
 
