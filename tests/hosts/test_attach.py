@@ -1,6 +1,7 @@
 """Every family: its adapter, composed, in a whole model, on a photograph and a line of text."""
 
 import copy
+import io
 from functools import cache
 
 import pytest
@@ -14,6 +15,7 @@ from tests.weights.models import SMALL, small_model
 from vla_compose.hosts import HOSTS, known
 from vla_compose.hosts.attach import attach, copy_weights
 from vla_compose.hosts.errors import AttachError
+from vla_compose.originals.bits import flat
 
 NAMES = [host.spec for host in HOSTS]
 QWEN3_MERGERS = (
@@ -202,6 +204,54 @@ def test_bfloat16(name):
     model.to(torch.bfloat16)
     assert {parameter.dtype for parameter in adapter.parameters()} == {torch.bfloat16}
     assert torch.equal(logits(model, inputs), expected)
+
+
+@each_host
+def test_a_pickle_of_the_model(name):
+    inputs, expected, _ = prepared(name)
+    model = small_model(name)
+    attach(model, adapter_for(name, model))
+    stream = io.BytesIO()
+    torch.save(model, stream)
+    stream.seek(0)
+    again = torch.load(stream, weights_only=False)
+    assert torch.equal(logits(again, inputs), expected)
+    assert list(again.state_dict()) == list(model.state_dict())
+
+
+@pytest.mark.parametrize("more", [{}, {"output_hidden_states": True}])
+def test_a_tuple_of_qwen3(more):
+    inputs, *_ = prepared("qwen3-vl")
+    model = small_model("qwen3-vl")
+    pixels, grid = inputs["pixel_values"], inputs["image_grid_thw"]
+    with torch.no_grad():
+        own = model.model.visual(pixels, grid, return_dict=False, **more)
+        attach(model, adapter_for("qwen3-vl", model))
+        mine = model.model.visual(pixels, grid, return_dict=False, **more)
+    assert len(own) == len(mine) == 3 + len(more)
+    for left, right in zip(flat(list(own)).values(), flat(list(mine)).values(), strict=True):
+        assert torch.equal(left, right)
+
+
+def test_videos_of_ernie():
+    model = small_model("ernie4-5-vl-moe")
+    grid = torch.tensor([[4, 4, 4], [2, 2, 2]])
+    pixels = torch.randn(int(grid.prod(-1).sum()), 48)
+    with torch.no_grad():
+        own = model.model.get_video_features(pixels, grid).pooler_output
+        attach(model, adapter_for("ernie4-5-vl-moe", model))
+        mine = model.model.get_video_features(pixels, grid).pooler_output
+    assert all(torch.equal(left, right) for left, right in zip(own, mine, strict=True))
+
+
+def test_gradient_checkpointing():
+    inputs, *_ = prepared("qwen3-vl")
+    model = small_model("qwen3-vl").train()
+    adapter = adapter_for("qwen3-vl", model)
+    attach(model, adapter)
+    model.activation_checkpointing_enable()
+    model(**inputs, use_cache=False).logits.square().sum().backward()
+    assert all(parameter.grad is not None for parameter in adapter.parameters())
 
 
 def test_the_fine_route_of_granite_docling():

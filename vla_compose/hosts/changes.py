@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from types import MethodType
+from functools import partial
 from typing import Any
 
 from torch import nn
@@ -45,10 +45,10 @@ class Changes:
     def method(self, module: nn.Module, function: Callable[..., Any]) -> None:
         """Let a function of the same name stand for a method, on this object alone.
 
-        Bound to the object and not closed over it, so that a deep copy of the model calls its own.
+        A partial and no closure, so that a deep copy of the model, or one from a pickle, calls its own.
         """
         name = function.__name__
-        module.__dict__[name] = MethodType(function, module)
+        module.__dict__[name] = partial(function, module)
         self._back.append(lambda: module.__dict__.pop(name, None))
 
     def attribute(self, module: nn.Module, name: str, value: object) -> None:

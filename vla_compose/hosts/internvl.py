@@ -11,6 +11,7 @@ from torch import nn
 from vla_compose.check.graph import Graph
 from vla_compose.hosts.base import Dims, Host, Inputs
 from vla_compose.hosts.changes import Changes
+from vla_compose.hosts.errors import AttachError
 from vla_compose.hosts.geometries import squares
 from vla_compose.hosts.selection import selects_one_layer_of_patches
 from vla_compose.hosts.stand_in import Features, standing
@@ -29,8 +30,13 @@ class InternVL(Host):
     )
 
     def place(self, model: nn.Module, adapter: nn.Module, changes: Changes) -> None:
-        from vla_compose.hosts.internvl_features import get_image_features
-
+        try:
+            from vla_compose.hosts.internvl_features import get_image_features
+        except ImportError:
+            raise AttachError(
+                "InternVL's features are selected by code of a newer transformers: "
+                "run `pip install 'transformers>=5.24'`"
+            ) from None
         changes.swap(model, self.seat, adapter)
         changes.method(model, get_image_features)
 

@@ -50,9 +50,9 @@ class Qwen3VL(Host):
 def merged(visual: Any, _: Any, output: Any) -> Any:
     """The output of the tower with the features of its layers merged by the adapter."""
     if isinstance(output, tuple):
-        last, x, *between, layers = output
+        last, x, layers, *others = output
         tokens, deepstack = visual.adapter(x, list(layers))
-        return (last, tokens, *between, deepstack)
+        return (last, tokens, deepstack, *others)
     output.pooler_output, output.deepstack_features = visual.adapter(
         output.pooler_output, list(output.deepstack_features)
     )

@@ -141,8 +141,10 @@ def compare(
     original.to(dtype)
     graph = built(ours)
     names = [output.name for output, _ in graph.outputs]
-    torch.manual_seed(SEED)
-    for name, inputs in list(original.host.cases(own.values)):
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(SEED)
+        cases = list(original.host.cases(own.values))
+    for name, inputs in cases:
         mine, theirs = (_leaves(inputs, dtype, gradients) for _ in range(2))
         with torch.set_grad_enabled(gradients):
             left = _outputs(ours(**mine), names)
