@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import replace
+from operator import index
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -143,10 +144,19 @@ def overrides(spec: Spec, variant: str | None, dims: Mapping[str, Any]) -> dict[
     for name, value in dims.items():
         if name not in spec.dims:
             raise BuildError(_unknown("dim", name, spec.dims, spec.name))
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            raise BuildError(f"dim `{name}` must be a positive integer, not {value!r}")
-        found[name] = value
+        found[name] = _integer(name, value)
     return found
+
+
+def _integer(name: str, value: Any) -> int:
+    """A dim as Python's own integer: numpy's are welcome too."""
+    try:
+        given = 0 if isinstance(value, bool) else index(value)
+    except TypeError:
+        given = 0
+    if given < 1:
+        raise BuildError(f"dim `{name}` must be a positive integer, not {value!r:.60}")
+    return given
 
 
 def list_specs() -> list[str]:

@@ -113,9 +113,9 @@ def _unused(member: Member) -> Row:
 def _outputs(graph: Graph) -> Section:
     rows = []
     for output, edge in graph.outputs:
-        inside, outside = source_of(graph, output.source).type, edge.type
-        flow = f"{formula.tokens(inside, graph.values)} -> {formula.tokens(outside, graph.values)}"
-        rows.append((output.name, str(outside), formula.size(outside, graph.values), flow))
+        counts = [formula.tokens(each.type, graph.values) for each in sources_of(graph, output.source)]
+        flow = f"{', '.join(dict.fromkeys(counts))} -> {formula.tokens(edge.type, graph.values)}"
+        rows.append((output.name, str(edge.type), formula.size(edge.type, graph.values), flow))
     return Section("outputs", rows, ("name", "type", "size", "tokens in -> out"))
 
 
@@ -142,6 +142,19 @@ def flops(graph: Graph, run: Set[str]) -> list[Dim]:
 def source_of(graph: Graph, origin: Origin) -> Edge:
     """The input that a chain or an output starts from, through the chains before it."""
     return graph.inputs[first_input(graph, origin)]
+
+
+def sources_of(graph: Graph, origin: Origin) -> list[Edge]:
+    """Every input that something starts from, through the chains before it."""
+    waiting: list[str] = list(names(origin))
+    found: dict[str, Edge] = {}
+    while waiting:
+        name = waiting.pop(0)
+        if name in graph.inputs:
+            found[name] = graph.inputs[name]
+        else:
+            waiting += names(graph.chain(name).chain.source)
+    return list(found.values())
 
 
 def first_input(graph: Graph, origin: Origin) -> str:
