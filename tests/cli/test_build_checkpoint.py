@@ -131,10 +131,13 @@ def test_names_that_would_write_to_the_terminal(run, folder):
     assert err[:-1].isprintable()
 
 
-def test_from_the_hub(folder):
+def test_the_example_of_the_help_works(run, folder):
+    """From the Hub, which here has a small model of that name."""
+    lines = run("build", "--help").out.splitlines()
+    words = next(line.split() for line in lines if "vla-compose build" in line and "--checkpoint" in line)
+    command = [*words[1:], "--revision", "main"]
     with serving() as hub:
-        hub.repositories["owner/model"] = folder
-        command = ["build", "qwen2-vl", "--checkpoint", "owner/model", "--revision", "main"]
+        hub.repositories["Qwen/Qwen2-VL-2B-Instruct"] = folder
         done = subprocess.run(
             [sys.executable, "-m", "vla_compose", *command],
             env=os.environ | {"HF_ENDPOINT": hub.endpoint},
@@ -144,6 +147,6 @@ def test_from_the_hub(folder):
         )
     assert (done.returncode, done.stderr) == (0, "")
     found = facts(done.stdout.split("\n\n")[0])
-    assert found["checkpoint"] == "owner/model"
+    assert found["checkpoint"] == "Qwen/Qwen2-VL-2B-Instruct"
     assert found["revision"] == COMMIT
     assert found["read"].startswith(f"{sum(hub.sent.values()):,} bytes")
