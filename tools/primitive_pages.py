@@ -6,6 +6,7 @@ import inspect
 import re
 import sys
 from collections.abc import Iterable, Iterator
+from functools import cache
 from pathlib import Path
 
 import vla_compose
@@ -107,23 +108,24 @@ def _row(cells: tuple[str, str, str]) -> str:
 
 
 def _users(kind: str) -> str:
-    found = [name for name in sorted(shipped()) if kind in set(_kinds(name))]
+    found = [name for name in sorted(shipped()) if kind in _kinds(name)]
     if not found:
         return "No shipped spec yet."
     return " · ".join(f"[{name}](../adapters/{name}.md)" for name in found)
 
 
-def _kinds(name: str) -> Iterator[str]:
+@cache
+def _kinds(name: str) -> frozenset[str]:
     """Every primitive that a spec uses, whatever its dims."""
-    for chain in vla_compose.load(name).chains.values():
-        yield from _nested(chain.steps)
+    return frozenset(kind for chain in vla_compose.load(name).chains.values() for kind in nested(chain.steps))
 
 
-def _nested(steps: Iterable[Step]) -> Iterator[str]:
+def nested(steps: Iterable[Step]) -> Iterator[str]:
+    """The kinds of steps, with those inside them."""
     for step in steps:
         yield step.kind
         for field in step.body.nested:
-            yield from _nested(getattr(step.body, field))
+            yield from nested(getattr(step.body, field))
 
 
 def _reports(primitive: type[Primitive]) -> str:

@@ -119,7 +119,8 @@ def visit(browser: Browser, address: str) -> Iterator[Callable[..., Visit]]:
         context.close()
 
 
-NOTHING = {"config": {"lang": ["en"], "separator": "\\s+", "pipeline": []}, "docs": []}
+FIELDS = {"title": {"boost": 1000}, "text": {"boost": 1}, "tags": {"boost": 1000000}}
+NOTHING = {"config": {"lang": ["en"], "separator": "\\s+", "pipeline": [], "fields": FIELDS}, "docs": []}
 BAD = frozenset({"error", "warning"})
 
 
