@@ -170,11 +170,14 @@ class Scope:
         resolved = size.substitute(self.values)
         if multiple_of > 1 and not resolved.divisible_by(multiple_of):
             if resolved.constant is not None:
-                self.fail("VC203", f"{resolved} is not a multiple of {multiple_of}", help="change the dims")
+                message = f"{_sized(size, resolved)} is not a multiple of {multiple_of} ({why})"
+                near = max(1, resolved.constant // multiple_of) * multiple_of
+                self.fail("VC203", message, help=f"make it a multiple of {multiple_of}, such as {near}")
             self._contract(Requirement(resolved, multiple_of=multiple_of, why=why))
         if at_least > 1:
             if resolved.constant is not None and resolved.constant < at_least:
-                self.fail("VC203", f"{resolved} is less than {at_least}", help="change the dims")
+                message = f"{_sized(size, resolved)} is less than {at_least} ({why})"
+                self.fail("VC203", message, help=f"make it at least {at_least}")
             if resolved.constant is None:
                 self._contract(Requirement(resolved, at_least=at_least, why=why))
 
@@ -273,6 +276,11 @@ class Scope:
                     )
                     raise StepFault
             self.names[member.path] = self.path
+
+
+def _sized(size: Dim, value: Dim) -> str:
+    """`side` = 15, or the number alone."""
+    return f"{value}" if size == value else f"`{size}` = {value}"
 
 
 def overlap(left: str, right: str) -> bool:

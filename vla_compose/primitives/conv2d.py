@@ -42,7 +42,7 @@ class Conv2d(Primitive):
             scope.fail(
                 "VC205",
                 f"`conv2d` works on a map, but gets the tokens `{x}`",
-                help="put `- to_map` before it",
+                help=_as_map(x),
             )
         scope.value(x.width)
         kernel, stride, padding = self._numbers(scope)
@@ -80,3 +80,11 @@ class Conv2d(Primitive):
     def _numbers(self, scope: Scope) -> tuple[int, int, int]:
         kernel, stride = scope.value(self.kernel, "kernel"), scope.value(self.stride, "stride")
         return kernel, stride, scope.value(self.padding, "padding", least=0)
+
+
+def _as_map(x: TensorType) -> str:
+    """What makes a map of it: a step, or the type of an input that has its channels last."""
+    if len(x.axes) != 4:
+        return "put `- to_map` before it"
+    batch, height, width, channels = x.axes
+    return f"type it with channels first, as they must come: `{batch} {channels} {height} {width}`"

@@ -258,6 +258,10 @@ class Faults:
                 self.add(code, f"`{name}`: {text}", at, help=f"change `{name}`")
 
 
+_COMBINE, _CHOICE = ("concat", "add", "axis"), ("flag", "then", "else")
+"""Fields of the two forms of `from`."""
+
+
 def _meant(fault: Any, body: dict[str, Any]) -> bool:
     """Whether an error belongs to the form of `from` that was written; drops the form from its place."""
     loc = fault["loc"]
@@ -266,7 +270,8 @@ def _meant(fault: Any, body: dict[str, Any]) -> bool:
     given = body.get("from")
     form = "str"
     if isinstance(given, dict):
-        form = "CombineFields" if given.keys() & {"concat", "add", "axis"} else "ChoiceFields"
+        words = [word for key in given for word in (key, nearest(str(key), _COMBINE + _CHOICE))]
+        form = "CombineFields" if set(words) & set(_COMBINE) else "ChoiceFields"
     fault["loc"] = (loc[0], *loc[2:])
     # pydantic calls a model with a validator of its own `function-after[_one_way(), CombineFields]`.
     return re.search(rf"\b{form}\b", str(loc[1])) is not None
