@@ -127,6 +127,8 @@ def _order(graph: Graph) -> str:
         type_ = edge.type
         if type_.is_map:
             return "raster"
+        if len(type_.axes) < 2:
+            return "any"
         groups = [group for group in type_.axes[-2].segments if group.size.constant is None]
         if any(group.window for group in groups):
             return "window"
