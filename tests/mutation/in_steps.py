@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from itertools import pairwise
 
@@ -40,8 +41,10 @@ OTHERS = (
 
 
 def moved(seed: Seed, step: At) -> set[int]:
-    """Where it shows that another tensor leaves a step: there, later, and in `order` and references."""
-    return set(seed.block(step)) | seed.later(step)
+    """Where it shows that another tensor leaves a step: there, later, in `order`, references and inputs."""
+    words = set(re.findall(r"\w+", seed.lines(seed.block(step))))
+    read = {seed.places["inputs", name].line for name in words.intersection(seed.body["inputs"])}
+    return set(seed.block(step)) | seed.later(step) | read
 
 
 @kind("two steps swapped", LATER)

@@ -20,7 +20,7 @@ STEP = "a line of the changed step; the start of the spec for what is missing at
 PLACE = "the changed line, or one around it that belongs to something else now"
 SUITS = "the changed line, or an input, a chain or a step that it no longer suits"
 UNREAD = "the changed line, or a chain that nothing reads any more"
-LATER = "the changed line, or a later step, `order`, output or layout that no longer fits"
+LATER = "the changed line, an input of the step, or a later step, `order`, output or layout"
 
 
 def kind(name: str, right: str = LINE) -> Callable[[Kind], Kind]:
