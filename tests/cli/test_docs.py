@@ -138,6 +138,21 @@ def test_a_file_in_place_of_the_folder(run, specs: Path, tmp_path: Path) -> None
     assert out.read_text() == "a file"
 
 
+def test_a_spec_from_standard_input(run, tmp_path: Path) -> None:
+    done = run("docs", "-", "-o", tmp_path, stdin=GOOD.format(name="piped").encode())
+    assert done.code == 0
+    assert (tmp_path / "docs" / "adapters" / "piped.md").is_file()
+
+
+def test_a_spec_that_is_not_there_is_told_with_the_others(run, specs: Path, tmp_path: Path) -> None:
+    (specs / "one.yaml").write_text("spec_version: 1\n")
+    done = run("docs", specs / "one.yaml", "qwen2-v", "-o", tmp_path / "out")
+    assert done.code == 1
+    assert "error[VC001]" in done.err
+    assert "`qwen2-vl`" in done.err
+    assert "one.yaml" in done.err
+
+
 def test_nothing_to_write(tmp_path: Path) -> None:
     made = files([])
     write(tmp_path, made)

@@ -39,7 +39,7 @@ def command(
     ] = False,
 ) -> None:
     """Run `vla-compose docs`."""
-    from vla_compose.cli.checking import check as check_one
+    from vla_compose.api import check_document
     from vla_compose.cli.checking import expanded
     from vla_compose.cli.checking import specs as counted
     from vla_compose.cli.console import FINDINGS
@@ -50,10 +50,16 @@ def command(
     from vla_compose.spec.parse import load_spec
 
     names = expanded(specs)
-    found = [diagnostic for name in names for diagnostic in check_one(name)]
+    documents, found = [], []
+    for name in names:
+        try:
+            documents.append(document(name))
+            found += check_document(documents[-1])
+        except SpecError as error:
+            found += error.diagnostics
     if found:
         raise SpecError(found)
-    made = files([load_spec(document(name)) for name in names])
+    made = files([load_spec(read) for read in documents])
     if check:
         changed = drift(output, made)
         for path in changed:
