@@ -31,8 +31,10 @@ def differing_bits(left: Tensor, right: Tensor) -> int:
     """How many bits differ; all of the larger one where shape or type do."""
     if left.shape != right.shape or left.dtype != right.dtype:
         return max(bits(left), bits(right))
-    kind = _INTEGERS[left.element_size()]
-    xor = torch.bitwise_xor(left.detach().contiguous().view(kind), right.detach().contiguous().view(kind))
+    mine, theirs = _integers(left), _integers(right)
+    if torch.equal(mine, theirs):
+        return 0
+    xor = torch.bitwise_xor(mine, theirs)
     return sum(int(((xor >> at) & 1).sum()) for at in range(8 * left.element_size()))
 
 
@@ -51,7 +53,11 @@ def largest_difference(left: Tensor, right: Tensor) -> float | None:
     return found if found < float("inf") else None
 
 
+def _integers(tensor: Tensor) -> Tensor:
+    return tensor.detach().contiguous().view(_INTEGERS[tensor.element_size()])
+
+
 def sha256(tensor: Tensor) -> str:
     """The SHA-256 of the bytes, in row-major order."""
-    data = tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes()
+    data = tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy()
     return hashlib.sha256(data).hexdigest()

@@ -98,12 +98,13 @@ def verify(
     except AttachError as error:
         lines = str(error).split("\n  ")
         raise VerifyError(f"the two cannot be compared: {'; '.join(lines)}") from None
-    # From many bits to few, because the way back loses some.
-    cases = [
-        case
-        for dtype in sorted(kinds, key=lambda dtype: -dtype.itemsize)
-        for case in compare(ours, original, own, dtype, gradients=gradients)
-    ]
+    cases: list[Case] = []
+    with shown_progress("comparing", counted=True) as show:
+        # From many bits to few, because the way back loses some.
+        for dtype in sorted(kinds, key=lambda dtype: -dtype.itemsize):
+            for case in compare(ours, original, own, dtype, gradients=gradients):
+                cases.append(case)
+                show(len(cases), None)
     made = type(original.model)
     return Certificate(
         spec=loaded.name,
@@ -196,15 +197,15 @@ def _compared(what: str, name: str, left: Tensor | None, right: Tensor | None) -
         shape = () if there is None else tuple(there.shape)
         hashes = ["" if side is None else sha256(side) for side in (left, right)]
         return Compared(what, name, shape, count, count, None if count else 0.0, *hashes)
+    differing, digest = differing_bits(left, right), sha256(left)
+    same = (0.0, digest, digest)
     return Compared(
         what,
         name,
         tuple(left.shape),
         bits(left),
-        differing_bits(left, right),
-        largest_difference(left, right),
-        sha256(left),
-        sha256(right),
+        differing,
+        *(same if not differing else (largest_difference(left, right), digest, sha256(right))),
     )
 
 

@@ -19,12 +19,13 @@ DELAY = 2.0
 
 
 @contextmanager
-def shown_progress(what: str, *, wanted: bool | None = None) -> Iterator[Progress]:
+def shown_progress(what: str, *, wanted: bool | None = None, counted: bool = False) -> Iterator[Progress]:
     """A function to call with bytes done and bytes in all; draws on stderr once `DELAY` has passed.
 
     Args:
         what: what is read, in few words.
         wanted: draw at once, or never; on a terminal and after `DELAY` otherwise.
+        counted: things are counted, not bytes.
     """
     start = time.monotonic()
     bar: Bar | None = None
@@ -36,7 +37,7 @@ def shown_progress(what: str, *, wanted: bool | None = None) -> Iterator[Progres
         if not visible or (bar is None and time.monotonic() - start < delay):
             return
         if bar is None:
-            bar = _bar()
+            bar = _bar(counted)
             bar.add_task(what)
             bar.start()
         bar.update(bar.task_ids[0], completed=done, total=total)
@@ -52,16 +53,25 @@ def _is_terminal() -> bool:
     return sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
 
 
-def _bar() -> Bar:
+def _bar(counted: bool) -> Bar:
     from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+    from rich.progress import (
+        BarColumn,
+        DownloadColumn,
+        MofNCompleteColumn,
+        TextColumn,
+        TimeRemainingColumn,
+        TransferSpeedColumn,
+    )
     from rich.progress import Progress as Bar
 
+    amounts = (
+        [MofNCompleteColumn()] if counted else [DownloadColumn(binary_units=True), TransferSpeedColumn()]
+    )
     return Bar(
         TextColumn("{task.description}"),
         BarColumn(),
-        DownloadColumn(binary_units=True),
-        TransferSpeedColumn(),
+        *amounts,
         TimeRemainingColumn(),
         console=Console(stderr=True),
         transient=True,
