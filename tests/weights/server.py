@@ -5,6 +5,7 @@ errors by their `X-Error-Code`. Every byte of a file that leaves it is counted.
 """
 
 import contextlib
+import gzip
 import json
 import re
 import sys
@@ -135,7 +136,11 @@ class Handler(BaseHTTPRequestHandler):
             status, headers = 206, {"Content-Range": f"bytes {begin}-{end - 1}/{size}"}
         with path.open("rb") as stream:
             stream.seek(begin)
-            self._answer(status, stream.read(end - begin), headers, file=file)
+            body = stream.read(end - begin)
+        if "gzip" in self.headers.get("Accept-Encoding", ""):
+            # As proxies do with what is asked for like that; a range of it would be another.
+            body, headers["Content-Encoding"] = gzip.compress(body), "gzip"
+        self._answer(status, body, headers, file=file)
 
     def _error(self, status, code):
         self._answer(status, json.dumps({"error": code}).encode(), {"X-Error-Code": code})

@@ -200,6 +200,9 @@ def test_a_spec_of_ones_own_without_layouts(tmp_path):
     x = torch.randn(2, 3, 4)
     assert torch.equal(module(x), expected(x))
     assert report_of(module).layout == "vla-compose"
+    save_file(expected.state_dict() | {"head.weight": torch.zeros(1)}, tmp_path / "mine.safetensors")
+    with pytest.raises(CheckpointError, match=r"left over: `head.weight`"):
+        vla_compose.from_checkpoint(path, tmp_path / "mine.safetensors")
 
 
 def test_a_spec_without_parameters(tmp_path):
