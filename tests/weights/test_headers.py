@@ -259,19 +259,19 @@ def ends_well(data):
         assert sum(stored.nbytes for stored in found.values()) <= len(data)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.binary(max_size=64))
 def test_any_bytes(data):
     ends_well(data)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.binary(max_size=64), st.binary(max_size=32))
 def test_any_header(text, data):
     ends_well(header(b"{" + text, data))
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(
     st.dictionaries(st.text(max_size=8) | st.sampled_from("abc"), ENTRY | JSON, max_size=4),
     st.binary(max_size=64),
@@ -283,7 +283,7 @@ def test_any_object(value, data):
 VALID = safetensors({"a.weight": ("F32", (2, 3)), "a.bias": ("BF16", (2,)), "n": ("I64", ())})
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(st.data())
 def test_a_valid_file_with_a_few_bytes_changed(data):
     wrong = bytearray(VALID)

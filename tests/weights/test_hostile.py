@@ -62,7 +62,7 @@ def checkpoints(draw):
     return spec, layout, tensors
 
 
-@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(checkpoints(), st.sampled_from(CONFIGS), st.booleans(), st.booleans())
 def test_all_or_nothing(tmp_path, checkpoint, config, named, converted):
     spec, layout, tensors = checkpoint

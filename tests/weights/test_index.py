@@ -196,7 +196,7 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(st.binary(max_size=64) | JSON.map(lambda value: json.dumps(value).encode()) | JSON.map(weight_map))
 def test_anything_else_is_one_error(data):
     try:
