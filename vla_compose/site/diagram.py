@@ -67,8 +67,14 @@ class _Diagram:
         before = self.sketches.before[chain.name]
         self._edge(checked.before, before, before is not None, right)
         type_ = checked.before.type
+        context: tuple[float, float] | None = None
         for node, after in zip(checked.nodes, self.sketches.after[chain.name], strict=True):
+            if context is not None and _attends(node):
+                self._reads(*context, right - 18, start)
+            before_it = self.y - 5
             self._step(node, left, right, 0)
+            if "all" in node.step.body.learned():
+                context = before_it, self.y + 22
             fresh = after is not None and after != before
             self._edge(Edge(node.after), after, fresh, right, same=node.after == type_)
             before, type_ = after or before, node.after
@@ -85,6 +91,14 @@ class _Diagram:
                 card.rect(2 + offset, top + offset, WIDTH - 16, self.y - top, "vc-card", radius=10)
             self.drawing.before(start, card)
             self.y += 22 if chain.each else 12
+
+    def _reads(self, context: float, label: float, x: float, below: int) -> None:
+        """A line from the tokens that became the context to the step that reads them."""
+        line = Drawing()
+        line.path(f"M{BAND} {context:.0f}H{x:.0f}V{self.y - 3:.0f}", "vc-line vc-dashed")
+        line.path(f"M{x - 5:.0f} {self.y - 8:.0f}l5 6l5-6", "vc-line")
+        line.text(x - 8, label, "what they read", "vc-t vc-muted vc-end-text")
+        self.drawing.before(below, line)
 
     def _ends(self, name: str) -> str:
         """What becomes of a chain: the outputs and chains that take it."""
@@ -218,6 +232,13 @@ class _Diagram:
 
     def _width(self, type_: TensorType) -> int | None:
         return type_.width.substitute(self.graph.values).constant
+
+
+def _attends(node: Node) -> bool:
+    """Whether a step, or one inside it, reads the context."""
+    return (type(node.step.body).drawn == "attention" and node.context is not None) or any(
+        map(_attends, node.body)
+    )
 
 
 def times(size: str) -> str:
