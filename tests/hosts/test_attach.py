@@ -3,6 +3,7 @@
 import copy
 import io
 from functools import cache
+from pathlib import Path
 
 import pytest
 import torch
@@ -17,6 +18,7 @@ from vla_compose.hosts.attach import attach, copy_weights
 from vla_compose.hosts.errors import AttachError
 from vla_compose.originals.bits import flat
 
+SPECS = Path(__file__).parents[2] / "specs"
 NAMES = [host.spec for host in HOSTS]
 QWEN3_MERGERS = (
     "model.visual.merger.",
@@ -336,9 +338,9 @@ outputs: {tokens: n text}
 
 @pytest.fixture
 def own(tmp_path):
-    def build(text=OWN, **dims):
+    def build(yaml=OWN, /, **dims):
         path = tmp_path / "mine.yaml"
-        path.write_text(text)
+        path.write_text(yaml)
         return vla_compose.build(path, **dims)
 
     return build
@@ -381,6 +383,16 @@ def test_sizes_are_checked_first(own):
     with pytest.raises(AttachError, match="takes `other: n 32`, of which the model knows nothing"):
         attach(model, own(TWO))
     assert structure(model) == before
+
+
+def test_the_order_of_inputs_is_checked(own):
+    swapped = "  deepstack: {each: deepstack, type: (n merge merge) vision}\n"
+    text = (SPECS / "qwen3-vl.yaml").read_text().replace("name: qwen3-vl", "name: swapped")
+    text = text.replace(swapped, "").replace("inputs:\n", f"inputs:\n{swapped}")
+    with pytest.raises(
+        AttachError, match="gives `x`, `deepstack` in this order, the adapter takes `deepstack`, `x`"
+    ):
+        attach(small_model("qwen3-vl"), own(text, **SMALL["qwen3-vl"].dims))
 
 
 def test_windows_are_no_blocks():

@@ -1,6 +1,7 @@
 """A spec against its original, on checkpoints that transformers writes."""
 
 import json
+import subprocess
 import sys
 from functools import cache
 from pathlib import Path
@@ -10,6 +11,7 @@ import torch
 
 import vla_compose
 from tests.weights.models import SMALL, small_model
+from tests.weights.server import COMMIT, serving
 from vla_compose.hosts.fit import own_graph
 from vla_compose.originals.original import load_original
 from vla_compose.originals.verifying import compare, verify
@@ -216,3 +218,20 @@ def test_without_transformers(saved, monkeypatch):
     monkeypatch.setitem(sys.modules, "transformers", None)
     with pytest.raises(vla_compose.BuildError, match=r"run `pip install 'transformers>=5[.]24'`"):
         verify("qwen2-vl", saved("qwen2-vl"))
+
+
+def test_a_repository_on_the_hub(saved, monkeypatch):
+    """Another process, because `huggingface_hub` reads `HF_ENDPOINT` when it is imported."""
+    program = (
+        "import vla_compose\n"
+        "found = vla_compose.verify('qwen3-vl', 'owner/model', gradients=False, dtypes=['float32'])\n"
+        "print(found.result, found.revision, found.checkpoint)"
+    )
+    with serving() as hub:
+        hub.repositories["owner/model"] = saved("qwen3-vl")
+        monkeypatch.setenv("HF_ENDPOINT", hub.endpoint)
+        monkeypatch.setenv("HF_HUB_DISABLE_IMPLICIT_TOKEN", "1")
+        ran = subprocess.run(
+            [sys.executable, "-c", program], cwd=SPECS.parent, capture_output=True, text=True
+        )
+    assert ran.stdout.split() == ["equal", COMMIT, "owner/model"], ran.stderr

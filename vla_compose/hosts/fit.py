@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 from torch import Tensor, nn
 
@@ -48,16 +48,20 @@ def check_fit(graph: Graph, own: Graph, model: str) -> None:
     """
     wanted, found = dict(_ports(own)), dict(_ports(graph))
     wrong = [
-        f"the model {verb} `{wanted[port]}`, the adapter {theirs} "
-        + (f"`{found[port]}`" if port in found else "nothing of that name")
-        for port, (verb, theirs) in ((port, _VERBS[port[0]]) for port in wanted)
-        if found.get(port) != wanted[port]
+        f"the model {gives} `{port.text}`, the adapter {takes} "
+        + (f"`{found[key].text}`" if key in found else "nothing of that name")
+        for key, port in wanted.items()
+        for gives, takes in (_VERBS[key[0]],)
+        if key not in found or found[key].form != port.form
     ]
     wrong += [
-        f"the adapter {_VERBS[port[0]][1]} `{text}`, of which the model knows nothing"
-        for port, text in found.items()
-        if port not in wanted and not _spare(graph, port)
+        f"the adapter {_VERBS[key[0]][1]} `{port.text}`, of which the model knows nothing"
+        for key, port in found.items()
+        if key not in wanted and not port.spare
     ]
+    given, taken = ([name for kind, name in ports if kind == "input"] for ports in (wanted, found))
+    if not wrong and taken[: len(given)] != given:
+        wrong.append(f"the model gives {_listed(given)} in this order, the adapter takes {_listed(taken)}")
     if not wrong:
         return
     lines = [f"the adapter `{graph.spec.name}` does not fit into `{model}`", *wrong]
@@ -67,8 +71,8 @@ def check_fit(graph: Graph, own: Graph, model: str) -> None:
         if name in graph.values and graph.values[name] != value
     }
     if dims:
-        given = "".join(f", {name}={value}" for name, value in dims.items())
-        lines.append(f'build it with the sizes of the model: build("{_name(graph.spec)}"{given})')
+        sizes = "".join(f", {name}={value}" for name, value in dims.items())
+        lines.append(f'build it with the sizes of the model: build("{_name(graph.spec)}"{sizes})')
     else:
         lines.append(
             f"write inputs and outputs as `{own.spec.name}` has them: `vla-compose show {own.spec.name}`"
@@ -90,41 +94,41 @@ def check_tensors(adapter: nn.Module, own: Tensor, model: nn.Module) -> None:
             )
 
 
-Port = tuple[str, str | int]
+class _Port(NamedTuple):
+    """An input or output: as the spec writes it, with numbered sizes, and whether it may be left out."""
+
+    text: str
+    form: str
+    spare: bool = False
+
+
 _VERBS = {"input": ("gives", "takes"), "output": ("takes", "gives")}
 
 
-def _ports(graph: Graph) -> Iterator[tuple[Port, str]]:
-    """Inputs by name and outputs by number, each with its type; sizes only known at run time are numbered."""
-    symbols: dict[str, int | Dim] = {}
+def _ports(graph: Graph) -> Iterator[tuple[tuple[str, str | int], _Port]]:
+    """Inputs by name and outputs by number. Sizes that only a call tells are numbered over all of them."""
+    numbered: dict[str, int | Dim] = {}
 
-    def shown(type_: TensorType) -> str:
+    def port(name: str, type_: TensorType, spare: bool) -> _Port:
         type_ = type_.substitute(graph.values)
-        for name in type_.symbols():
-            symbols.setdefault(name, Dim.of("nbhstuvw"[len(symbols)] if len(symbols) < 8 else name))
-        return str(type_.substitute(symbols))
+        for symbol in type_.symbols():
+            numbered.setdefault(symbol, Dim.of(f"size{len(numbered)}"))
+        return _Port(f"{name}{type_}", f"{name}{type_.substitute(numbered)}", spare)
 
     for name, given in graph.spec.inputs.items():
         if isinstance(given, TensorInput):
-            yield ("input", name), f"{name}: {shown(graph.inputs[name].type)}"
+            yield ("input", name), port(f"{name}: ", graph.inputs[name].type, given.optional)
         elif isinstance(given, FlagInput):
-            yield ("input", name), f"{name}: a flag"
+            yield ("input", name), _Port(f"{name}: a flag", "flag", spare=True)
         else:
-            yield ("input", name), f"{name}: {len(given.names)} sizes"
+            text = f"{name}: {len(given.names)} sizes"
+            yield ("input", name), _Port(text, text, spare=bool(getattr(given, "default", None)))
     for at, (_, edge) in enumerate(graph.outputs):
-        yield ("output", at), shown(edge.type)
+        yield ("output", at), port("", edge.type, False)
 
 
-def _spare(graph: Graph, port: Port) -> bool:
-    """Whether the adapter runs without an input."""
-    given = graph.spec.inputs.get(str(port[1])) if port[0] == "input" else None
-    if given is None:
-        return False
-    return (
-        getattr(given, "optional", False)
-        or isinstance(given, FlagInput)
-        or bool(getattr(given, "default", ()))
-    )
+def _listed(names: list[str | int]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
 
 
 def _name(spec: Spec) -> str:

@@ -59,5 +59,5 @@ def _integers(tensor: Tensor) -> Tensor:
 
 def sha256(tensor: Tensor) -> str:
     """The SHA-256 of the bytes, in row-major order."""
-    data = tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy()
+    data = tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().data
     return hashlib.sha256(data).hexdigest()

@@ -87,7 +87,7 @@ def load_original(checkpoint: Checkpoint) -> Original:
     for name in sorted(wanted):
         tensor = _read(checkpoint, names[prefix + name])
         digest.update(f"{names[prefix + name]} {tensor.dtype} {list(tensor.shape)}\n".encode())
-        digest.update(tensor.contiguous().view(-1).view(torch.uint8).numpy())
+        digest.update(tensor.contiguous().view(-1).view(torch.uint8).numpy().data)
         state[name] = tensor
     kinds = {tensor.dtype for tensor in state.values()}
     if len(kinds) > 1:
