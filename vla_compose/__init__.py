@@ -17,6 +17,13 @@ from vla_compose.weights.from_checkpoint import from_checkpoint
 
 if TYPE_CHECKING:
     from vla_compose.built import ModuleError as ModuleError
+    from vla_compose.hosts.attach import Attachment as Attachment
+    from vla_compose.hosts.attach import attach as attach
+    from vla_compose.hosts.attach import copy_weights as copy_weights
+    from vla_compose.hosts.errors import AttachError as AttachError
+    from vla_compose.originals.certificate import Certificate as Certificate
+    from vla_compose.originals.errors import VerifyError as VerifyError
+    from vla_compose.originals.verifying import verify as verify
     from vla_compose.training.freezing import freeze_except as freeze_except
     from vla_compose.training.groups import parameter_groups as parameter_groups
     from vla_compose.training.lora import lora_targets as lora_targets
@@ -49,7 +56,13 @@ __all__ = [
 ]
 
 _LATER = {
+    "AttachError": "vla_compose.hosts.errors",
+    "Attachment": "vla_compose.hosts.attach",
+    "Certificate": "vla_compose.originals.certificate",
     "ModuleError": "vla_compose.built",
+    "VerifyError": "vla_compose.originals.errors",
+    "attach": "vla_compose.hosts.attach",
+    "copy_weights": "vla_compose.hosts.attach",
     "freeze_except": "vla_compose.training.freezing",
     "from_pretrained": "vla_compose.weights.pretrained",
     "lora_targets": "vla_compose.training.lora",
@@ -57,6 +70,7 @@ _LATER = {
     "push_to_hub": "vla_compose.weights.pushing",
     "save_pretrained": "vla_compose.weights.saving",
     "trainable": "vla_compose.training.summary",
+    "verify": "vla_compose.originals.verifying",
 }
 """Public names that are imported when they are first used, and where they are."""
 
