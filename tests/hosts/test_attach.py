@@ -409,8 +409,10 @@ def test_type_and_device_are_checked():
     ):
         attach(model, adapter_for("qwen2-vl"))
     adapter = adapter_for("qwen2-vl").to("meta")
-    with pytest.raises(AttachError, match="is float32 on meta"):
+    with pytest.raises(AttachError, match="the adapter is on the meta device, without weights"):
         attach(small_model("qwen2-vl"), adapter)
+    with pytest.raises(AttachError, match="the model's own adapter is on the meta device"):
+        attach(small_model("qwen2-vl").to("meta"), adapter_for("qwen2-vl"))
 
 
 @pytest.mark.parametrize(

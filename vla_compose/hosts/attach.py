@@ -123,7 +123,7 @@ def attach(model: nn.Module, adapter: nn.Module) -> Attachment:
     graph = built(adapter)
     own = _checked(host, inner, graph)
     first = next(iter(_own_parameters(host, inner)))
-    check_tensors(adapter, first, inner)
+    check_tensors(adapter, first)
     names, order = in_model(graph, host.seat, own.spec), list(inner.state_dict(keep_vars=True))
     changes = Changes()
     paths = list(dict.fromkeys((host.seat, *host.members)))

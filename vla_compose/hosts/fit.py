@@ -80,18 +80,24 @@ def check_fit(graph: Graph, own: Graph, model: str) -> None:
     raise AttachError("\n  ".join(lines))
 
 
-def check_tensors(adapter: nn.Module, own: Tensor, model: nn.Module) -> None:
+def check_tensors(adapter: nn.Module, own: Tensor) -> None:
     """Make sure that the adapter has the type and the device of what it stands for.
 
     Raises:
         AttachError: it has others.
     """
     for mine in adapter.parameters():
-        if (mine.dtype, mine.device) != (own.dtype, own.device):
+        if (mine.dtype, mine.device) == (own.dtype, own.device):
+            continue
+        if mine.is_meta or own.is_meta:
+            which = "adapter" if mine.is_meta else "model's own adapter"
             raise AttachError(
-                f"the adapter is {_kind(mine)}, the model {_kind(own)}: "
-                f'call adapter.to("{own.device}", {own.dtype}) first'
+                f"the {which} is on the meta device, without weights: load it into memory first"
             )
+        raise AttachError(
+            f"the adapter is {_kind(mine)}, the model {_kind(own)}: "
+            f'call adapter.to("{own.device}", {own.dtype}) first'
+        )
 
 
 class _Port(NamedTuple):
