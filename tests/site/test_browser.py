@@ -55,14 +55,16 @@ def test_every_page_is_quiet_local_and_as_wide_as_a_phone(built, visit):
     assert wide == []
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_weight(kind, visit):
-    """All that a first visit loads."""
-    made = visit(search=True)
-    bodies: dict[str, int] = {}
-    made.page.on("response", lambda got: bodies.update({got.url: len(got.body())}))
-    made.open(KINDS[kind])
-    assert sum(bodies.values()) <= MOST_BYTES, bodies
+def test_weight(built, visit):
+    """All that a first visit loads: of each kind of page, and of the longest page there is."""
+    longest = max(built.rglob("index.html"), key=lambda page: page.stat().st_size).parent
+    for name in (*KINDS.values(), f"{longest.relative_to(built)}/"):
+        made = visit(search=True)
+        bodies: dict[str, int] = {}
+        made.page.on("response", lambda got, bodies=bodies: bodies.update({got.url: len(got.body())}))
+        made.open(name)
+        assert any(url.endswith("search_index.json") for url in bodies)
+        assert sum(bodies.values()) <= MOST_BYTES, bodies
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -26,6 +26,8 @@ MARK = "# made by vla-compose docs"
 HEAD = f"---\n{MARK}\nhide: [toc]\n---"
 RELATIVES = 3
 MOST_NAMES = 400
+FOUND = frozenset({"Steps", "Spec", "At run time"})
+"""Sections that the search of a site finds; every page loads its index, so what repeats them stays out."""
 LEGEND = {
     "map": "maps channels",
     "norm": "norm",
@@ -85,7 +87,7 @@ def page(shown: Adapter, others: Sequence[Adapter], primitives: str) -> str:
     )
     parts += [" · ".join((*_links(shown.spec), jumps)), _sheet(shown)]
     for title, found in sections.items():
-        parts += [f"## {title}", *found]
+        parts += [f"## {title}" if title in FOUND else f"## {title} {{ data-search-exclude }}", *found]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
@@ -268,7 +270,7 @@ def _relatives(shown: Adapter, others: Sequence[Adapter]) -> Iterator[str]:
     found.sort(key=lambda pair: (distance(pair[1]), pair[0].name))
     for other, changes in found[:RELATIVES]:
         name = escape(other.name)
-        yield f"### [{name}]({other.name}.md)"
+        yield f"### [{name}]({other.name}.md) {{ data-search-exclude }}"
         yield changes_list(changes) if changes else "Nothing but names."
         pair = f'data-a="{name}" data-b="{escape(shown.name)}"'
         yield f'<span class="vc-compare" {pair}>[Compare side by side](compare.md)</span>'
