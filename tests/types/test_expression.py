@@ -94,6 +94,8 @@ def test_symbols(text: str, printed: str) -> None:
         ("\uff12", 0, "is not part of an expression"),
         ("\u0662", 0, "is not part of an expression"),
         ("__import__('os')", 10, "was not expected here|not part"),
+        ("n - 01", 4, "`01` starts with a zero: write `1`"),
+        ("00", 0, "`00` starts with a zero: write `0`"),
         ("2 // 0", 2, "division by zero"),
         ("n % (m - m)", 2, "division by zero"),
         ("9007199254740993", 0, "larger than 2\\^53"),

@@ -119,6 +119,8 @@ class _Parser:
         self.advance()
         if kind == "name":
             return Dim.of(token)
+        if token != "0" and token.startswith("0"):
+            raise ExpressionError(f"`{token}` starts with a zero: write `{token.lstrip('0') or '0'}`", at)
         if int(token) > 2**53:
             raise ExpressionError("the number is larger than 2^53", at)
         return Dim.of(int(token))
