@@ -46,7 +46,7 @@ def adapter_in(
         checkpoint,
         mapping(graph, found),
         layout=found.name,
-        prefix=None if found is PLAIN else found.prefix,
+        prefix=None if found.name == PLAIN.name else found.prefix,
         dims=graph.values,
         origins={name: dim.origin for name, dim in solved.items()},
         device=device,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 
 from vla_compose.check.graph import Graph
@@ -76,8 +77,10 @@ def recognise(spec: Spec, keys: Collection[str]) -> Layout:
 
 def _layouts(spec: Spec) -> dict[str, Layout]:
     """The layouts of a spec, and ours unless one of them is the same."""
-    same = any(not layout.prefix and not layout.names for layout in spec.layouts.values())
-    return dict(spec.layouts) if same else {**spec.layouts, PLAIN.name: PLAIN}
+    if any(not layout.prefix and not layout.names for layout in spec.layouts.values()):
+        return dict(spec.layouts)
+    own = replace(PLAIN, config={dim: f"dims.{dim}" for dim in spec.dims})
+    return {**spec.layouts, PLAIN.name: own}
 
 
 def _why_not(layout: str, missing: Sequence[str], given: Iterable[str]) -> str:

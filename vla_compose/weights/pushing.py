@@ -19,6 +19,8 @@ from vla_compose.weights.saving import FILES, save_pretrained
 
 MESSAGE = "Push model using vla-compose."
 
+FAILED: tuple[type[Exception], ...] = (RuntimeError, *FAILURES)
+
 
 def push_to_hub(
     module: nn.Module,
@@ -75,7 +77,7 @@ def push_to_hub(
             raise CheckpointError("HF_HUB_OFFLINE is set: unset it to push") from None
         except HfHubHTTPError as error:
             raise CheckpointError(_refused(repo_id, error)) from None
-        except (RuntimeError, *FAILURES) as error:
+        except FAILED as error:
             reason = str(error).strip().split("\n")[0] or type(error).__name__
             raise CheckpointError(f"{shown(repo_id)} was not pushed: {reason}; check the network") from None
     return commit.commit_url
