@@ -17,35 +17,37 @@ def x(*shape: int) -> torch.Tensor:
     return torch.zeros(*shape)
 
 
+IS = "but is torch.float32 of the shape"
+SIZE = "`size` must be 2 positive integers `h w`, but is"
 WRONG: dict[str, tuple[Reference, tuple[Any, ...], str]] = {
-    "width": (QWEN2, (x(8, 21),), "`x` must be floats `(n 2 2) 20`, but is torch.float32 of the shape [8, 21]"),
-    "rank": (QWEN2, (x(1, 8, 20),), "`x` must be floats `(n 2 2) 20`, but is torch.float32 of the shape [1, 8, 20]"),
-    "13 rows": (QWEN2, (x(13, 20),), "`x` must be floats `(n 2 2) 20`, but is torch.float32 of the shape [13, 20]"),
+    "width": (QWEN2, (x(8, 21),), f"`x` must be floats `(n 2 2) 20`, {IS} [8, 21]"),
+    "rank": (QWEN2, (x(1, 8, 20),), f"`x` must be floats `(n 2 2) 20`, {IS} [1, 8, 20]"),
+    "13 rows": (QWEN2, (x(13, 20),), f"`x` must be floats `(n 2 2) 20`, {IS} [13, 20]"),
     "short list": (QWEN3, (x(8, 20), [x(8, 20)] * 2), "`deepstack` must be a list of 3 tensors, but has 2"),
     "long list": (QWEN3, (x(8, 20), [x(8, 20)] * 4), "`deepstack` must be a list of 3 tensors, but has 4"),
     "empty list": (QWEN3, (x(8, 20), []), "`deepstack` must be a list of 3 tensors, but has 0"),
     "first of a list": (
         QWEN3, (x(8, 20), [x(12, 20), x(8, 20), x(8, 20)]),
-        "`deepstack[0]` must be floats `(n 2 2) 20`, but is torch.float32 of the shape [12, 20]",
+        f"`deepstack[0]` must be floats `(n 2 2) 20`, {IS} [12, 20]",
     ),
-    "map width": (HUNYUAN, (x(2, 48, 17), (6, 8)), "`x` must be floats `b (h w) 16`, but is torch.float32 of the shape [2, 48, 17]"),
-    "map rank": (HUNYUAN, (x(48, 16), (6, 8)), "`x` must be floats `b (h w) 16`, but is torch.float32 of the shape [48, 16]"),
+    "map width": (HUNYUAN, (x(2, 48, 17), (6, 8)), f"`x` must be floats `b (h w) 16`, {IS} [2, 48, 17]"),
+    "map rank": (HUNYUAN, (x(48, 16), (6, 8)), f"`x` must be floats `b (h w) 16`, {IS} [48, 16]"),
     "other size": (HUNYUAN, (x(2, 48, 16), (6, 9)), "`x` must be floats `b (h w) 16`"),
     "size forgotten": (HUNYUAN, (x(2, 48, 16),), "`x` must be floats `b (h w) 16`"),
     "one row": (HUNYUAN, (x(2, 8, 16), (1, 8)), "`h` must be at least 2 (kernel of `proj.0`), but is 1"),
     "one column": (HUNYUAN, (x(2, 8, 16), (8, 1)), "`w` must be at least 2 (kernel of `proj.0`), but is 1"),
-    "negative size": (HUNYUAN, (x(2, 48, 16), (-6, -8)), "`size` must be 2 positive integers `h w`, but is (-6, -8)"),
-    "size of one": (HUNYUAN, (x(2, 48, 16), (48,)), "`size` must be 2 positive integers `h w`, but is (48,)"),
-    "size of three": (HUNYUAN, (x(2, 48, 16), (6, 8, 1)), "`size` must be 2 positive integers `h w`, but is (6, 8, 1)"),
+    "negative size": (HUNYUAN, (x(2, 48, 16), (-6, -8)), f"{SIZE} (-6, -8)"),
+    "size of one": (HUNYUAN, (x(2, 48, 16), (48,)), f"{SIZE} (48,)"),
+    "size of three": (HUNYUAN, (x(2, 48, 16), (6, 8, 1)), f"{SIZE} (6, 8, 1)"),
     "no square": (
         QWEN_VL, (x(2, 48, 24),),
-        "`x` must be floats `b (s s) 24` (one name, one size), but is torch.float32 of the shape [2, 48, 24]",
+        f"`x` must be floats `b (s s) 24` (one name, one size), {IS} [2, 48, 24]",
     ),
     "square width": (QWEN_VL, (x(2, 49, 25),), "`x` must be floats `b (s s) 24`"),
     "square rank": (QWEN_VL, (x(49, 24),), "`x` must be floats `b (s s) 24`"),
     "mask size": (
         QWEN_VL, (x(2, 49, 24), x(16, 48)),
-        "`attn_mask` must be `16 (s s)` (one name, one size), but is torch.float32 of the shape [16, 48]",
+        f"`attn_mask` must be `16 (s s)` (one name, one size), {IS} [16, 48]",
     ),
     "mask rank": (QWEN_VL, (x(2, 49, 24), x(1, 16, 49)), "`attn_mask` must be `16 (s s)`"),
     "no patches": (QWEN2, (None,), "`x` must be floats `(n 2 2) 20`, but is None"),
