@@ -40,8 +40,7 @@ def test_guards():
         module(draw(3, 10, 6), (3, 3))
     with pytest.raises(
         ValueError,
-        match=r"^`x` must be floats `b \(h w\) 6`, but is torch.float64 of the shape \[3, 10, 6\] "
-        "with h = 3, w = 3$",
+        match=r"^`x` must be floats `\(n 2 3\) 6`, but is torch.float64 of the shape \[7, 6\]$",
     ):
         built("(n m k) c", "- to_map")(draw(7, 6))
 
