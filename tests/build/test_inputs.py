@@ -55,7 +55,7 @@ WRONG: dict[str, tuple[Reference, tuple[Any, ...], str]] = {
     "complex": (QWEN2, (x(8, 20).to(torch.complex64),), "but is torch.complex64 of the shape [8, 20]"),
     "numpy": (QWEN2, (x(8, 20).numpy(),), "`x` must be floats `(n 2 2) 20`, but is array([["),
     "no list": (QWEN3, (x(8, 20), None), "`deepstack` must be a list of 3 tensors, but is None"),
-    "list of none": (QWEN3, (x(8, 20), [None] * 3), "`deepstack[0]` must be floats `(n 2 2) 20`, but is No"),
+    "list of none": (QWEN3, (x(8, 20), [None] * 3), "`deepstack[0]` must be floats `(n 2 2) 20`"),
     "list of integers": (QWEN3, (x(8, 20), [x(8, 20).int()] * 3), "`deepstack[0]` must be floats"),
     "nothing beside a list": (QWEN3, (None, [x(8, 20)] * 3), "`x` must be floats `(n 2 2) 20`, but is None"),
     "size of text": (HUNYUAN, (x(2, 48, 16), "68"), "`size` must be 2 positive integers `h w`, but is '68'"),
