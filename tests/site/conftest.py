@@ -47,7 +47,11 @@ class Visit:
 
 
 class Quiet(SimpleHTTPRequestHandler):
-    """Serves files, prints nothing."""
+    """Serves files that stay in the cache of a visit, prints nothing."""
+
+    def end_headers(self) -> None:
+        self.send_header("Cache-Control", "max-age=3600")
+        super().end_headers()
 
     def log_message(self, format: str, *args: Any) -> None:
         return
