@@ -139,7 +139,7 @@ def test_where_dims_come_from() -> None:
 def test_shape_against_variant() -> None:
     assert wrong(qwen(), None, "7b") == (
         "dim `text` is 1536 by the shape of `visual.merger.mlp.2.weight`, but 3584 by variant `7b`; "
-        "write variant='2b'"
+        "write `variant='2b'` (`--variant 2b`)"
     )
 
 
@@ -157,8 +157,8 @@ def test_a_given_dim_replaces_that_of_the_variant() -> None:
 def test_shape_against_config() -> None:
     assert wrong(qwen(), {"vision_config": {"embed_dim": 1152}}) == (
         "dim `vision` is 1280 by the shape of `visual.merger.ln_q.weight`, but 1152 by "
-        "`vision_config.embed_dim` in config.json; weights and config.json are of two models, name one "
-        "checkpoint"
+        "`vision_config.embed_dim` in config.json; name another spec, if `qwen2-vl` is not what this model "
+        "has, or another checkpoint, if weights and config.json are of two models"
     )
 
 
@@ -222,14 +222,16 @@ def test_a_product_that_the_spec_does_not_explain() -> None:
         dims_of(INTERNVL, layout, internvl("3-38b"))
     assert str(error.value) == (
         "merge*merge*vision is 12800 by the shape of `mlp1.0.weight`, which does not tell `merge` and "
-        "`vision` apart; the spec has merge = 2, vision = 1024; write variant='3-38b'"
+        "`vision` apart; the spec has merge = 2, vision = 1024; write `variant='3-38b'` (`--variant 3-38b`)"
     )
     assert dims_of(INTERNVL, layout, internvl("3-38b"), None, "3-38b")["vision"] == 3200
     told = {"vision_config": {"hidden_size": 3200}}
     found = solved_dims(INTERNVL, layout, internvl("3-38b"), told)
     assert found["vision"].origin == "`vision_config.hidden_size` in config.json"
     assert found["merge"] == Solved(2, "the shape of `mlp1.0.weight`")
-    with pytest.raises(CheckpointError, match=r"; give merge=…$"):
+    with pytest.raises(
+        CheckpointError, match=r"; give `merge=N` \(`--dim merge=N`\) with the size that it has$"
+    ):
         dims_of(INTERNVL, layout, {"mlp1.0.weight": (12801,)})
 
 

@@ -178,6 +178,10 @@ def test_a_layout_by_name(released):
 def test_the_checkpoint_of_another_model(released):
     with pytest.raises(CheckpointError, match="fit no layout of `qwen3-vl`"):
         vla_compose.from_checkpoint("qwen3-vl", released("qwen2-vl")[0])
+    with pytest.raises(
+        CheckpointError, match=r"name another spec, if `qwen2\.5-vl` is not what this model has"
+    ):
+        vla_compose.from_checkpoint("qwen2.5-vl", released("qwen2-vl")[0])
 
 
 def test_a_spec_with_mistakes(tmp_path, released):

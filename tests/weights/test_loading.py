@@ -201,7 +201,11 @@ def test_what_is_no_floating_point_number_is_never_cast(save, dtype, reason, ask
 
 def test_several_types_need_a_choice(save):
     found = weights() | {f"{PREFIX}ln_q.weight": torch.ones(8)}
-    error = refused(save, found, "mostly BF16: choose what to convert to, dtype=bfloat16")
+    error = refused(
+        save,
+        found,
+        "mostly BF16: choose what to convert to, such as `dtype=torch.bfloat16` (`--dtype bfloat16`)",
+    )
     assert error.details == ("`visual.merger.ln_q.weight` is F32",)
     module = build()
     report = load(module, save(found), dtype=torch.float32)
@@ -228,7 +232,9 @@ def test_conversion_is_what_was_asked_for(save, asked):
 
 @pytest.mark.parametrize("asked", [torch.int8, torch.complex64, torch.bool, torch.float8_e4m3fn])
 def test_conversion_to_anything_else(save, asked):
-    with pytest.raises(BuildError, match="give one of float64, float32, float16, bfloat16"):
+    with pytest.raises(
+        BuildError, match=r"give one of torch\.float64, torch\.float32, torch\.float16, torch\.bfloat16"
+    ):
         load(build(), save(weights()), dtype=asked)
 
 

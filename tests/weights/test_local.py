@@ -131,9 +131,30 @@ def test_a_huge_config_is_not_read(folder):
 
 
 def test_nothing_there(tmp_path):
-    for source in (tmp_path / "gone", str(tmp_path / "gone"), "gone.safetensors", "./owner/gone", "", "\0"):
+    for source in (
+        tmp_path / "gone",
+        str(tmp_path / "gone"),
+        "gone.safetensors",
+        "./owner/gone",
+        "",
+        "\0",
+        "x" * 5000,
+    ):
         with pytest.raises(CheckpointError):
             open_checkpoint(source)
+
+
+@pytest.mark.parametrize("name", ["config.json", "model.safetensors.index.json"])
+def test_a_file_beside_the_weights(tmp_path, name):
+    (tmp_path / name).write_text("{}")
+    with pytest.raises(CheckpointError, match=r"holds no weights: name its folder$"):
+        open_checkpoint(tmp_path / name)
+
+
+@pytest.mark.parametrize("rest", ["", "/", "/tree/main"])
+def test_an_address_names_a_repository(rest):
+    with pytest.raises(CheckpointError, match=r"is an address: name the repository, `Qwen/Qwen2-VL-2B`$"):
+        open_checkpoint(f"https://huggingface.co/Qwen/Qwen2-VL-2B{rest}")
 
 
 def test_an_empty_folder(tmp_path):

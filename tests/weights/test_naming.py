@@ -222,9 +222,7 @@ def test_no_layout_fits() -> None:
     assert error.value.summary == (
         "the names fit no layout of `t`; name another spec or checkpoint, or add a layout"
     )
-    assert error.value.details[1] == (
-        "original: 1 of its names not found, such as `p.a.p.weight`, the nearest is `p.a.q.weight`"
-    )
+    assert error.value.details[1] == "original: `p.a.p.weight` is missing, the nearest is `p.a.q.weight`"
     assert [line.partition(":")[0] for line in error.value.details] == [
         "transformers-5",
         "original",
@@ -234,16 +232,30 @@ def test_no_layout_fits() -> None:
         recognise(SPEC, [])
 
 
+def test_every_name_that_a_layout_lacks_is_listed() -> None:
+    names = list(mapping(infer(SPEC, {"depth": 1}), SPEC.layouts["original"]).values())
+    with pytest.raises(CheckpointError) as error:
+        recognise(SPEC, names[:1])
+    lines = [line for line in error.value.details if line.startswith("original: ")]
+    lacking = [line.split("`")[1] for line in lines if "is missing" in line]
+    assert len(lacking) > 1
+    assert sorted(lacking) == sorted(names[1:])
+
+
 def test_several_layouts_fit() -> None:
     graph = infer(SPEC)
     names = [name for layout in SPEC.layouts.values() for name in mapping(graph, layout).values()]
-    with pytest.raises(CheckpointError, match="`transformers-5`, `original`; give one: layout='transfor"):
+    with pytest.raises(
+        CheckpointError, match=r"`transformers-5`, `original`; give one: `layout='transfor.*` \(`--layout"
+    ):
         recognise(SPEC, names)
 
 
 def test_named_layouts() -> None:
     assert layout_named(SPEC, "original") is SPEC.layouts["original"]
-    assert layout_named(SPEC, "vla-compose") is PLAIN
+    plain = layout_named(SPEC, "vla-compose")
+    assert (plain.name, plain.prefix, plain.names) == (PLAIN.name, PLAIN.prefix, PLAIN.names)
+    assert plain.config == {dim: f"dims.{dim}" for dim in SPEC.dims}
     with pytest.raises(
         CheckpointError,
         match=r"^`t` has no layout `orginal`; write one of: transformers-5, original, vla-compose$",

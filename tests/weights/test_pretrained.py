@@ -336,6 +336,10 @@ def test_no_folder(saved: Path, monkeypatch: pytest.MonkeyPatch, source: str, me
 def test_arguments(saved: Path) -> None:
     with pytest.raises(CheckpointError, match="is a folder: leave out `revision`"):
         from_pretrained(saved, revision="main")
+    with pytest.raises(
+        BuildError, match=r"converted to 'bfloat16': give one of torch\.float64, torch\.float32,"
+    ):
+        from_pretrained(saved, dtype="bfloat16")  # type: ignore[arg-type]
     with pytest.raises(BuildError, match=r"cannot be converted to torch\.int8"):
         from_pretrained(saved, dtype=torch.int8)
     with pytest.raises(BuildError, match="there is no device `nonsense`"):

@@ -21,6 +21,7 @@ from vla_compose.weights.store import CONFIG, INDEX, SINGLE, Listener, Store
 
 MAX_CONFIG = 4 * 2**20
 _REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
+_ADDRESS = re.compile(rf"https?://[^/]+/({_REPOSITORY.pattern})(?:/.*)?", re.ASCII)
 
 
 class Checkpoint:
@@ -131,6 +132,8 @@ def _store(
         from vla_compose.weights.hub import HubStore
 
         return HubStore(source, revision, token=token, endpoint=endpoint)
+    if isinstance(source, str) and (address := _ADDRESS.fullmatch(source)):
+        raise CheckpointError(f"{shown(source)} is an address: name the repository, {shown(address[1])}")
     if revision is not None:
         raise CheckpointError(
             f"{shown(str(source))} is on disk, so leave out `revision`, which is for the Hub"
@@ -184,7 +187,7 @@ def _config(store: Store) -> Mapping[str, Any] | None:
     try:
         found = strict_json.parse(store.read(CONFIG, 0, size), finite=False)
     except strict_json.JsonError as error:
-        raise CheckpointError(f"{shown(CONFIG)} is no valid JSON: {error}") from None
+        raise CheckpointError(f"{shown(CONFIG)} is no valid JSON: {error}; download it again") from None
     if not isinstance(found, dict):
-        raise CheckpointError(f"{shown(CONFIG)} is no JSON object")
+        raise CheckpointError(f"{shown(CONFIG)} is no JSON object; download it again")
     return found

@@ -17,7 +17,7 @@ from vla_compose.spec.layouts import Layout
 from vla_compose.spec.model import Spec
 from vla_compose.types.dim import Dim
 from vla_compose.weights.equations import LARGEST, Equation, Solved, solve
-from vla_compose.weights.errors import CheckpointError, shown
+from vla_compose.weights.errors import CheckpointError, option, shown
 
 Shapes = Mapping[str, tuple[int, ...]]
 
@@ -195,10 +195,13 @@ def _conflict(spec: Spec, name: str, known: Mapping[str, Solved], other: Solved)
     message = f"dim `{name}` is {known[name].value} by {known[name].origin}"
     message += f", but {other.value} by {other.origin}"
     if "config.json" in other.origin:
-        return CheckpointError(f"{message}; weights and config.json are of two models, name one checkpoint")
+        return CheckpointError(
+            f"{message}; name another spec, if `{spec.name}` is not what this model has, or another "
+            "checkpoint, if weights and config.json are of two models"
+        )
     fitting = _fitting(spec, known)
     if other.origin.startswith("variant"):
-        fix = f"write variant={fitting[0]!r}" if fitting else "leave out the variant"
+        fix = f"write {option('variant', fitting[0])}" if fitting else "leave out the variant"
     else:
         fix = f"leave out `{name}`"
     return CheckpointError(f"{message}; {fix}")
@@ -220,7 +223,11 @@ def _open(
         ).constant
         == equation.value
     ]
-    fix = f"write variant={fitting[0]!r}" if fitting else f"give {names[0]}=…"
+    fix = (
+        f"write {option('variant', fitting[0])}"
+        if fitting
+        else f"give `{names[0]}=N` (`--dim {names[0]}=N`) with the size that it has"
+    )
     return CheckpointError(f"{message}; {fix}")
 
 

@@ -25,6 +25,11 @@ class CheckpointError(VlaComposeError):
         super().__init__("\n  ".join((self.summary, *self.details)))
 
 
+def option(name: str, value: str) -> str:
+    """An option to give: as Python and as the command line write it."""
+    return f"`{name}={value!r}` (`--{name} {value}`)"
+
+
 def shown(name: str) -> str:
     """A name from a file in backquotes: on one line, and cut where it is long."""
     text = printable(name)

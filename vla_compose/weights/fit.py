@@ -57,7 +57,8 @@ def check_fit(
         ]
         fix = str(FLOATS[most]).removeprefix("torch.")
         raise CheckpointError(
-            f"the adapter is stored in several types, mostly {most}: choose what to convert to, dtype={fix}",
+            f"the adapter is stored in several types, mostly {most}: choose what to convert to, such as "
+            f"`dtype=torch.{fix}` (`--dtype {fix}`)",
             others,
         )
     return FLOATS[next(iter(kinds))]

@@ -80,7 +80,7 @@ def header_size(start: bytes, size: int, file: str) -> int:
     if length > MAX_HEADER:
         why = f"its header claims {length:,} bytes; the limit is {MAX_HEADER:,}"
         raise CheckpointError(_broken(file, why))
-    why = f"its header claims {length:,} bytes, but the file has {size:,}; download it again"
+    why = f"its header claims {length:,} bytes, but the file has {size:,}"
     raise CheckpointError(_broken(file, why))
 
 
@@ -157,9 +157,7 @@ def _check_layout(tensors: Iterable[Stored], offset: int, size: int, file: str) 
             )
         at = tensor.end
     if at > size:
-        raise CheckpointError(
-            _broken(file, f"its tensors need {at:,} bytes, but the file has {size:,}; download it again")
-        )
+        raise CheckpointError(_broken(file, f"its tensors need {at:,} bytes, but the file has {size:,}"))
     if at < size:
         raise CheckpointError(_broken(file, f"{size - at:,} bytes after the last tensor are unused"))
 
@@ -180,4 +178,4 @@ def _sizes(value: object) -> bool:
 
 
 def _broken(file: str, why: str) -> str:
-    return f"{shown(file)} is no valid safetensors file: {why}"
+    return f"{shown(file)} is no valid safetensors file: {why}; download it again, or name another file"

@@ -69,7 +69,7 @@ class HubStore(Store):
     ) -> None:
         super().__init__(repository)
         self._api = HfApi(endpoint=endpoint, token=token, library_name=LIBRARY)
-        with _explained(repository, revision):
+        with explained(repository, revision):
             info = self._api.model_info(
                 repository, revision=revision, files_metadata=True, timeout=constants.HF_HUB_DOWNLOAD_TIMEOUT
             )
@@ -137,7 +137,7 @@ class HubStore(Store):
         }
         taken = 0
         with (
-            _explained(self.where, self.revision, file),
+            explained(self.where, self.revision, file),
             http_stream_backoff(
                 "GET", url, headers=headers, max_retries=RETRIES, timeout=constants.HF_HUB_DOWNLOAD_TIMEOUT
             ) as response,
@@ -181,7 +181,7 @@ def _wanted(name: str) -> bool:
 
 
 @contextmanager
-def _explained(repository: str, revision: str | None, file: str | None = None) -> Iterator[None]:
+def explained(repository: str, revision: str | None, file: str | None = None) -> Iterator[None]:
     """Every way that a request fails as one error, with what to do."""
     what = shown(repository)
     try:

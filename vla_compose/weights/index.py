@@ -31,7 +31,7 @@ def parse_index(data: bytes, file: str) -> dict[str, str]:
     try:
         found = strict_json.parse(data)
     except strict_json.JsonError as error:
-        raise CheckpointError(f"{shown(file)} is no valid index: {error}") from None
+        raise CheckpointError(f"{shown(file)} is no valid index: {error}; download it again") from None
     weight_map = found.get("weight_map") if isinstance(found, dict) else None
     if not isinstance(weight_map, dict) or not weight_map:
         raise CheckpointError(

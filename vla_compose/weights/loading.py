@@ -97,8 +97,8 @@ def load_into(
     """
     target = _device(device)
     if dtype is not None and dtype not in FLOATS.values():
-        known = ", ".join(str(value).removeprefix("torch.") for value in FLOATS.values())
-        raise BuildError(f"weights cannot be converted to {dtype}: give one of {known}")
+        known = ", ".join(map(str, FLOATS.values()))
+        raise BuildError(f"weights cannot be converted to {dtype!r}: give one of {known}")
     wanted = module.state_dict(keep_vars=True)
     if wanted.keys() != names.keys():
         raise ValueError("`names` must name every entry of the state dict, and no other")

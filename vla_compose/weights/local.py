@@ -39,7 +39,10 @@ class LocalStore(Store):
 
     def __init__(self, path: Path) -> None:
         super().__init__(str(path))
-        self._folder = path if path.is_dir() else None
+        # `Path.is_dir` raises where a name is too long.
+        self._folder = path if os.path.isdir(path) else None
+        if self._folder is None and path.name in (CONFIG, INDEX):
+            raise CheckpointError(f"{shown(str(path))} holds no weights: name its folder")
         self._paths = {file.name: file for file in (_listed(path) if self._folder else [path])}
         self._files: dict[str, tuple[int, int]] = {}
         if self._folder is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 
@@ -11,7 +11,7 @@ from vla_compose.check.infer import infer
 from vla_compose.check.slots import slots
 from vla_compose.spec.layouts import Layout
 from vla_compose.spec.model import Spec
-from vla_compose.weights.errors import CheckpointError, shown
+from vla_compose.weights.errors import MOST, CheckpointError, option, shown
 from vla_compose.weights.similar import similar
 
 PLAIN = Layout("vla-compose", "", MappingProxyType({}), MappingProxyType({}))
@@ -70,9 +70,14 @@ def recognise(spec: Spec, keys: Collection[str]) -> Layout:
     if fitting:
         listed = ", ".join(f"`{name}`" for name in fitting)
         message = f"the checkpoint holds `{spec.name}` in several layouts: {listed}"
-        raise CheckpointError(f"{message}; give one: layout={fitting[0]!r}")
+        raise CheckpointError(f"{message}; give one: {option('layout', fitting[0])}")
     summary = f"the names fit no layout of `{spec.name}`; name another spec or checkpoint, or add a layout"
-    raise CheckpointError(summary, [_why_not(name, gone, given) for name, gone in missing.items()])
+    details = [
+        line
+        for name, gone in missing.items()
+        for line in (_lacking(name, gone, given) if len(gone) < len(needed) else [_absent(name, gone, given)])
+    ]
+    raise CheckpointError(summary, details)
 
 
 def _layouts(spec: Spec) -> dict[str, Layout]:
@@ -83,7 +88,17 @@ def _layouts(spec: Spec) -> dict[str, Layout]:
     return {**spec.layouts, PLAIN.name: own}
 
 
-def _why_not(layout: str, missing: Sequence[str], given: Iterable[str]) -> str:
+def _lacking(layout: str, missing: Sequence[str], given: Iterable[str]) -> Iterator[str]:
+    """Each name of a layout of which the checkpoint has some."""
+    near = similar(missing[:MOST], sorted(given))
+    for name in missing:
+        yield f"{layout}: {shown(name)} is missing{_hint(near.get(name))}"
+
+
+def _absent(layout: str, missing: Sequence[str], given: Iterable[str]) -> str:
     near = similar(missing[:1], sorted(given)).get(missing[0])
-    hint = f", the nearest is {shown(near)}" if near else ""
-    return f"{layout}: {len(missing)} of its names not found, such as {shown(missing[0])}{hint}"
+    return f"{layout}: none of its {len(missing)} names is there, such as {shown(missing[0])}{_hint(near)}"
+
+
+def _hint(near: str | None) -> str:
+    return f", the nearest is {shown(near)}" if near else ""

@@ -28,7 +28,7 @@ from vla_compose.weights.card import LIBRARY
 from vla_compose.weights.checkpoint import Checkpoint, open_checkpoint
 from vla_compose.weights.errors import CheckpointError, shown
 from vla_compose.weights.fit import FLOATS
-from vla_compose.weights.hub import _explained as explained
+from vla_compose.weights.hub import explained
 from vla_compose.weights.loading import load_into
 from vla_compose.weights.naming import PLAIN
 from vla_compose.weights.progress import shown_progress
@@ -94,7 +94,7 @@ def _folder(
     local_files_only: bool,
 ) -> Path:
     path = Path(source)
-    if path.is_dir():
+    if os.path.isdir(path):
         if revision is not None:
             raise CheckpointError(
                 f"{shown(str(source))} is a folder: leave out `revision`, which is for the Hub"
