@@ -15,7 +15,7 @@ import pytest
 import torch
 from huggingface_hub import PyTorchModelHubMixin, constants
 from safetensors import safe_open
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from torch import nn
 from torch.nn.utils.parametrizations import weight_norm
 
@@ -161,6 +161,23 @@ def test_only_our_files_are_replaced(tmp_path: Path) -> None:
     new = content(tmp_path)
     assert new.keys() == old.keys()
     assert {name for name in old if new[name] == old[name]} == {"spec.yaml", "training_log.txt"}
+
+
+@pytest.mark.parametrize("name", ["config.json", "model.safetensors"])
+@pytest.mark.parametrize("data", [None, b"{}", b"\xff\xfe"], ids=["release", "empty", "no text"])
+def test_another_model_is_not_lost(tmp_path: Path, name: str, data: bytes | None) -> None:
+    if data is None:
+        save_file({"w": torch.ones(2)}, tmp_path / "model.safetensors", metadata={"format": "pt"})
+        (tmp_path / "config.json").write_text('{"model_type": "qwen2_vl"}')
+        (tmp_path / ({"config.json", "model.safetensors"} - {name}).pop()).unlink()
+    else:
+        (tmp_path / name).write_bytes(data)
+    before = content(tmp_path)
+    with pytest.raises(
+        FileError, match=rf"{name}` is of another model and would be lost: name another folder"
+    ):
+        save_pretrained(made(), tmp_path)
+    assert content(tmp_path) == before
 
 
 def test_a_card_that_somebody_wrote_stays(tmp_path: Path) -> None:

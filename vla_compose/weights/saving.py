@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
@@ -18,6 +18,7 @@ from vla_compose.built import ModuleError, built
 from vla_compose.check.graph import Graph
 from vla_compose.compiled import compiled
 from vla_compose.files import FileError
+from vla_compose.weights import strict_json
 from vla_compose.weights.card import LIBRARY, is_untouched, model_card
 from vla_compose.weights.fit import FLOATS
 from vla_compose.weights.folder import write_folder
@@ -52,7 +53,8 @@ def save_pretrained(
 
     Args:
         module: what `build`, `from_checkpoint` or `from_pretrained` returned, on any device.
-        save_directory: a folder. Other files in it stay, and so does a `README.md` that somebody wrote.
+        save_directory: a folder, but none of another model. Other files in it stay, and so does a
+            `README.md` that somebody wrote.
         repo_id: the name on the Hub, for the card and for a push, which takes that of the folder otherwise.
         push_to_hub: push the folder as well.
         model_card_kwargs: front matter of the model card: `license`, `base_model`, `tags`, `language`...
@@ -64,7 +66,7 @@ def save_pretrained(
     Raises:
         ModuleError: the module was not built by vla_compose, is no longer what its spec says (LoRA that is
             not merged, for example), or holds no plain numbers (on `meta`, quantised, sharded).
-        FileError: the folder cannot be written.
+        FileError: the folder holds another model, or cannot be written.
         CheckpointError: the Hub refused it.
     """
     if push_to_hub_kwargs and not push_to_hub:
@@ -74,6 +76,7 @@ def save_pretrained(
     folder = Path(save_directory)
     contents = _contents(module, repo_id or ANYWHERE, model_card_kwargs or {})
     tensors = _tensors(module)
+    _check_ours(folder)
 
     def write(draft: str) -> None:
         for name, text in contents.items():
@@ -175,6 +178,32 @@ def _check_plain(name: str, value: Tensor) -> None:
         raise ModuleError(
             f"`{name}` holds {what}, not plain floating-point numbers: dequantise the module first"
         )
+
+
+def _check_ours(folder: Path) -> None:
+    """Refuse to write over another model, such as the release that the adapter was taken from."""
+    for name, ours in ((CONFIG, _is_our_config), (MODEL, _is_our_model)):
+        path = folder / name
+        if os.path.isfile(path) and not path.is_symlink() and not ours(path):
+            raise FileError(
+                f"`{path}` is of another model and would be lost: name another folder, or remove it"
+            )
+
+
+def _is_our_config(path: Path) -> bool:
+    try:
+        found = strict_json.parse(path.read_bytes())
+    except (OSError, strict_json.JsonError):
+        return False
+    return isinstance(found, dict) and "spec_sha256" in found
+
+
+def _is_our_model(path: Path) -> bool:
+    try:
+        with safe_open(path, framework="pt") as opened:
+            return KEY in (opened.metadata() or {})
+    except (OSError, SafetensorError):
+        return False
 
 
 def _may_replace(card: Path) -> bool:
