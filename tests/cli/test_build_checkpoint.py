@@ -32,13 +32,33 @@ def facts(section):
     return dict(lines)
 
 
+def test_all_of_a_folder_of_ours_is_read(run, tmp_path):
+    vla_compose.save_pretrained(vla_compose.build("qwen2-vl", vision=8, text=12), tmp_path / "mine")
+    code, out, err = run("build", "qwen2-vl", "--checkpoint", tmp_path / "mine")
+    assert (code, err) == (0, "")
+    assert re.search(r" read +([0-9,]+) bytes .* of \1 stored .*, 100\.0%\n", out)
+
+
+def test_no_parameters_from_a_file_that_holds_nothing(run, tmp_path):
+    spec = tmp_path / "plain.yaml"
+    spec.write_text(
+        "spec_version: 1\nname: plain\ndims: {vision: 8}\ninputs: {x: (n 2 2) vision}\n"
+        "steps: [{spatial_merge: {size: 2}}]\n"
+    )
+    save_file({}, tmp_path / "empty.safetensors")
+    code, out, err = run("build", spec, "--checkpoint", tmp_path / "empty.safetensors")
+    assert (code, err) == (0, "")
+    found = facts(out.split("\n\n")[0])
+    assert (found["dtype"], found["loaded"], found["files"]) == ("float32", "all 0 tensors", "none")
+
+
 def test_what_was_loaded_and_what_it_does(run, folder):
     code, out, err = run("build", "qwen2-vl", "--checkpoint", folder)
     assert (code, err) == (0, "")
     weights, ran = out.split("\n\n")
     assert weights.startswith("weights\n")
     found = facts(weights)
-    stored = (folder / "model.safetensors").stat().st_size
+    stored = sum(path.stat().st_size for path in folder.iterdir())
     header = 8 + int.from_bytes((folder / "model.safetensors").read_bytes()[:8], "little")
     wanted = 2 * vla_compose.compose("qwen2-vl", vision=8, text=12).parameters()
     read = header + wanted + 2

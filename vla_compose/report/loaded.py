@@ -22,7 +22,7 @@ def described(report: LoadReport) -> Section:
     facts += [(f"dim {name}", f"{value}, by {report.origins[name]}") for name, value in report.dims.items()]
     files = report.files[:MOST_FILES]
     more = f" and {len(report.files) - len(files)} more" if len(report.files) > len(files) else ""
-    facts.append(("files", ", ".join(files) + more))
+    facts.append(("files", (", ".join(files) or "none") + more))
     share = report.read_bytes / report.stored_bytes
     facts.append(
         (
@@ -31,9 +31,10 @@ def described(report: LoadReport) -> Section:
             f"of {report.stored_bytes:,} stored ({formula.memory(report.stored_bytes)}), {share:.1%}",
         )
     )
-    kept = report.dtype == report.stored_dtype
-    facts.append(
-        ("dtype", f"{report.dtype}, {'as stored' if kept else f'converted from {report.stored_dtype}'}")
-    )
+    if report.dtype == report.stored_dtype:
+        origin = ", as stored"
+    else:
+        origin = f", converted from {report.stored_dtype}" if report.stored_dtype else ""
+    facts.append(("dtype", f"{report.dtype}{origin}"))
     facts.append(("loaded", f"all {report.tensors} tensors"))
     return Section("weights", facts)

@@ -30,15 +30,16 @@ class Checkpoint:
     Attributes:
         tensors: what is stored, by name and sorted by it; read from headers alone.
         config: the content of `config.json`, if there is one.
-        files: the files that hold the tensors, sorted.
+        files: what it consists of, sorted: weights, and index and configuration where they are.
         stored_bytes: the size of these files.
     """
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self.config = _config(store)
-        self.tensors: Mapping[str, Stored] = _tensors(store)
-        self.files = sorted({stored.file for stored in self.tensors.values()})
+        self.tensors: Mapping[str, Stored]
+        self.tensors, files = _tensors(store)
+        self.files = sorted([*files, CONFIG] if self.config is not None else files)
         self.stored_bytes = sum(map(store.size, self.files))
 
     def listen(self, listener: Listener | None) -> None:
@@ -141,11 +142,12 @@ def _store(
     return LocalStore(path)
 
 
-def _tensors(store: Store) -> dict[str, Stored]:
+def _tensors(store: Store) -> tuple[dict[str, Stored], list[str]]:
+    """The tensors, sorted by name, and the files that were read for them."""
     names = store.names()
     if SINGLE in names or INDEX not in names:
         file = SINGLE if SINGLE in names else _only(store.where, names)
-        return dict(sorted(_header(store, file).items()))
+        return dict(sorted(_header(store, file).items())), [file]
     if store.size(INDEX) > MAX_INDEX:
         raise CheckpointError(f"{shown(INDEX)} has {store.size(INDEX):,} bytes; the limit is {MAX_INDEX:,}")
     weight_map = parse_index(store.read(INDEX, 0, store.size(INDEX)), INDEX)
@@ -153,9 +155,8 @@ def _tensors(store: Store) -> dict[str, Stored]:
     missing = [f"{shown(shard)} is missing" for shard in shards if shard not in names]
     if missing:
         raise CheckpointError(f"{shown(store.where)} lacks shards of its index; download it again", missing)
-    return joined(
-        weight_map, dict(zip(shards, store.each(lambda file: _header(store, file), shards), strict=True))
-    )
+    headers = store.each(lambda file: _header(store, file), shards)
+    return joined(weight_map, dict(zip(shards, headers, strict=True))), [INDEX, *shards]
 
 
 def _only(where: str, names: Collection[str]) -> str:

@@ -32,7 +32,7 @@ class LoadReport:
         files: the files that hold the adapter.
         tensors: how many tensors were loaded.
         read_bytes: what was read: configuration, index, headers and the adapter.
-        stored_bytes: the size of all weight files of the checkpoint.
+        stored_bytes: the size of the whole checkpoint: configuration, index and all weights.
         stored_dtype: the types of the adapter in the checkpoint, such as `bfloat16`.
         dtype: the type that it has now.
     """
