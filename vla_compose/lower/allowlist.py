@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import builtins
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 IMPORTS = frozenset({"torch", "torch.nn", "__future__"})
 PLAIN = frozenset({
@@ -57,7 +57,7 @@ def check_source(text: str, known: Iterable[str] = ()) -> ast.Module:
         ForbiddenSource: a node, an import or a call is not on the list.
     """
     tree = ast.parse(text)
-    special = [node for node in _nodes(tree) if type(node) not in PLAIN or type(node) is ast.arg]
+    special = _special(tree)
     defined: set[str] = {"is_compiling", "layer", *known}
     bound: set[str] = set()
     for node in special:
@@ -75,18 +75,23 @@ def check_source(text: str, known: Iterable[str] = ()) -> ast.Module:
     return tree
 
 
-def _nodes(tree: ast.AST) -> Iterator[ast.AST]:
-    """Every node, as `ast.walk` in other order and a third of the time."""
-    waiting = [tree]
+def _special(tree: ast.AST) -> list[ast.AST]:
+    """Every node that is not plain: as `ast.walk` finds them, in other order and a fraction of the time."""
+    waiting, found = [tree], []
     while waiting:
         node = waiting.pop()
-        yield node
-        for field in node._fields:
+        kind = type(node)
+        if kind not in PLAIN or kind is ast.arg:
+            found.append(node)
+            if kind is ast.Name or kind is ast.Constant:
+                continue
+        for field in kind._fields:
             value = getattr(node, field, None)
             if type(value) is list:
                 waiting += [item for item in value if isinstance(item, ast.AST)]
             elif isinstance(value, ast.AST):
                 waiting.append(value)
+    return found
 
 
 def _problem(node: ast.AST, defined: set[str], forbidden: frozenset[str]) -> str:

@@ -173,8 +173,7 @@ class TensorType:
 
     def substitute(self, values: Mapping[str, int | Dim]) -> TensorType:
         """Replace symbols; those not named stay."""
-        each = self.each.substitute(values) if self.each is not None else None
-        return TensorType(tuple([axis.substitute(values) for axis in self.axes]), self.channel, each)
+        return _substituted(self, tuple(values.items()))
 
     def check_sizes(self, values: Mapping[str, int | Dim]) -> None:
         """Make sure that every axis has a size, as it stands and with these values.
@@ -195,6 +194,13 @@ class TensorType:
 
     def __str__(self) -> str:
         return self._listed(" ".join(str(axis) for axis in self.axes))
+
+
+@lru_cache(maxsize=4096)
+def _substituted(type_: TensorType, given: tuple[tuple[str, int | Dim], ...]) -> TensorType:
+    values = dict(given)
+    each = type_.each.substitute(values) if type_.each is not None else None
+    return TensorType(tuple([axis.substitute(values) for axis in type_.axes]), type_.channel, each)
 
 
 def _bare(dim: Dim) -> bool:
