@@ -3,7 +3,7 @@ import stat
 
 import pytest
 
-from vla_compose.files import FileError, write_text
+from vla_compose.files import FileError, check_target, write_text
 
 
 def test_a_new_file_is_whole_and_alone(tmp_path):
@@ -47,6 +47,19 @@ def test_links_are_refused(tmp_path, overwrite):
         assert link.is_symlink()
     assert target.read_text() == "old"
     assert not (tmp_path / "nowhere").exists()
+
+
+@pytest.mark.parametrize("name", ["no/such/folder/a.py", "a\0b", "x" * 300, "there", "link", "."])
+def test_a_target_is_refused_before_it_is_written(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "there").write_text("old")
+    (tmp_path / "link").symlink_to("there")
+    for refuse in (check_target, lambda path: write_text(path, "new")):
+        with pytest.raises(FileError):
+            refuse(name)
+    check_target("new")
+    check_target("there", overwrite=True)
+    assert sorted(os.listdir(tmp_path)) == ["link", "there"]
 
 
 def test_folders_and_pipes_are_refused(tmp_path):

@@ -36,8 +36,28 @@ def write_text(path: str | os.PathLike[str], text: str, *, overwrite: bool = Fal
             _remove(draft)
             raise
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise FileError(f"`{target}` cannot be written: {reason.lower()}") from None
+        raise _unwritable(target, error) from None
+
+
+def check_target(path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
+    """Refuse what `write_text` would refuse, before the work that it would lose.
+
+    Raises:
+        FileError: the file is there already, is no regular file, or its folder does not exist.
+    """
+    target = os.fspath(path)
+    folder = os.path.dirname(target) or os.curdir
+    if not os.path.isdir(folder):
+        raise FileError(f"`{target}` cannot be written: there is no folder `{folder}`")
+    try:
+        _mode(target, overwrite)
+    except (OSError, ValueError) as error:
+        raise _unwritable(target, error) from None
+
+
+def _unwritable(target: str, error: Exception) -> FileError:
+    reason = getattr(error, "strerror", None) or str(error)
+    return FileError(f"`{target}` cannot be written: {reason.lower()}")
 
 
 def _mode(target: str, overwrite: bool) -> int | None:

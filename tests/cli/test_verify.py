@@ -58,6 +58,18 @@ def test_a_certificate(run, model, tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("name", "reason"),
+    [("there.json", "is there already: add `--force`"), ("gone/c.json", "no folder `gone`")],
+)
+def test_a_place_for_the_certificate_before_the_work(run, tmp_path, name, reason):
+    (tmp_path / "there.json").write_text("mine")
+    code, out, err = run("verify", "qwen2-vl", "--checkpoint", "no-such-model", "-o", name)
+    assert (code, out) == (2, "")
+    assert reason in err
+    assert (tmp_path / "there.json").read_text() == "mine"
+
+
+@pytest.mark.parametrize(
     ("options", "message"),
     [
         (("qwen-vl",), "transformers has no class of `qwen-vl`"),

@@ -214,6 +214,28 @@ def test_what_describes_no_original(config, message, saved, tmp_path):
         verify("qwen2-vl", tmp_path, merge=2)
 
 
+@pytest.mark.parametrize("setting", ["attn_implementation", "_attn_implementation", "experts_implementation"])
+def test_a_configuration_chooses_no_code(setting, saved, tmp_path):
+    """transformers would get such a kernel from the Hub and run it."""
+    config = json.loads((saved("qwen2-vl") / "config.json").read_text())
+    config |= {setting: "owner/kernel", "auto_map": {"AutoModelForImageTextToText": "mine.Model"}}
+    config["vision_config"][setting] = "owner/kernel"
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    (tmp_path / "model.safetensors").write_bytes((saved("qwen2-vl") / "model.safetensors").read_bytes())
+    assert verify("qwen2-vl", tmp_path, gradients=False, dtypes=["float32"]).equal
+
+
+def test_weights_that_are_no_numbers_show_nothing(tmp_path):
+    model = small_model("qwen2-vl")
+    with torch.no_grad():
+        model.model.visual.merger.mlp[2].bias[3] = float("nan")
+    model.save_pretrained(tmp_path)
+    with pytest.raises(
+        vla_compose.VerifyError, match=r"`tokens` holds NaN or infinity on both sides \(.* in float32"
+    ):
+        verify("qwen2-vl", tmp_path)
+
+
 def test_without_transformers(saved, monkeypatch):
     monkeypatch.setitem(sys.modules, "transformers", None)
     with pytest.raises(vla_compose.BuildError, match=r"run `pip install 'transformers>=5[.]24'`"):

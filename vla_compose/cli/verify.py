@@ -64,9 +64,12 @@ def command(
     """Run `vla-compose verify`."""
     from vla_compose import verify
     from vla_compose.cli.documents import document, given
+    from vla_compose.files import check_target
     from vla_compose.report import table
     from vla_compose.spec.parse import load_spec
 
+    if output is not None:
+        check_target(output, overwrite=force)
     options: dict[str, Any] = given(dim)
     if dtype is not None:
         options["dtypes"] = [kind.value for kind in dtype]

@@ -66,7 +66,10 @@ class Attachment:
         self._changes = changes
 
     def undo(self) -> None:
-        """Put back the very modules that stood there. A second call does nothing.
+        """Put back the very modules that stood there, as they were. A second call does nothing.
+
+        They do not follow what the model went through meanwhile: after `to(...)` or `train()` with the
+        adapter in it, call that again.
 
         Raises:
             AttachError: the model was changed at the same place since.

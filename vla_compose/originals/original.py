@@ -24,6 +24,12 @@ from vla_compose.weights.checkpoint import Checkpoint
 from vla_compose.weights.errors import shown
 from vla_compose.weights.fit import FLOATS
 
+CODE = frozenset({
+    "attn_implementation", "_attn_implementation", "experts_implementation", "_experts_implementation",
+    "auto_map", "custom_pipelines", "kernel_config", "quantization_config",
+})  # fmt: skip
+"""Settings that choose what code runs, which transformers may get from the Hub. A checkpoint is only data."""
+
 
 @dataclass(frozen=True, slots=True)
 class Original:
@@ -115,13 +121,21 @@ def _empty_model(checkpoint: Checkpoint) -> Any:
             f"it has those of: {_families()}"
         )
     try:
-        made = CONFIG_MAPPING[kind].from_dict(dict(config))
+        made = CONFIG_MAPPING[kind].from_dict(_without_code(config))
         with torch.device("meta"):
             model = AutoModelForImageTextToText.from_config(made)
     except Exception as error:  # whatever transformers makes of a configuration that it cannot use
         reason = str(error).strip().split("\n")[0]
         raise VerifyError(f"transformers cannot make a model of {shown(kind)} here: {reason}") from None
     return model
+
+
+def _without_code(config: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        key: _without_code(value) if isinstance(value, Mapping) else value
+        for key, value in config.items()
+        if key not in CODE
+    }
 
 
 def _families() -> str:

@@ -137,6 +137,9 @@ def compare(
         own: the graph of the original, at its dims.
         dtype: of weights and inputs.
         gradients: compare gradients too.
+
+    Raises:
+        VerifyError: the outputs of both are no numbers.
     """
     ours.to(dtype)
     original.to(dtype)
@@ -150,6 +153,7 @@ def compare(
         with torch.set_grad_enabled(gradients):
             left = _outputs(ours(**mine), names)
             right = _outputs(original.host.call(original.model, theirs), names)
+        _check_numbers(left, right, f"{name} in {_named(dtype)}")
         compared = [_compared("output", key, left.get(key), right.get(key)) for key in left | right]
         if gradients:
             compared += _gradients(ours, original, graph, own, (left, right), (mine, theirs))
@@ -187,6 +191,16 @@ def _loss(outputs: Mapping[str, Tensor]) -> Tensor:
         (tensor.float() * torch.randn(tensor.shape, generator=generator)).sum() for tensor in outputs.values()
     ]
     return torch.stack(parts).sum()
+
+
+def _check_numbers(left: Mapping[str, Tensor], right: Mapping[str, Tensor], case: str) -> None:
+    """Not-a-numbers come out equal whatever a spec computes, so that nothing is shown by them."""
+    for name in left.keys() & right.keys():
+        if not (left[name].isfinite().all() or right[name].isfinite().all()):
+            raise VerifyError(
+                f"the output `{name}` holds NaN or infinity on both sides ({case}), so that equal bits would "
+                "show nothing: the weights are damaged, or need another dtype"
+            )
 
 
 def _compared(what: str, name: str, left: Tensor | None, right: Tensor | None) -> Compared:
