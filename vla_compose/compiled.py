@@ -13,10 +13,10 @@ from typing import Any
 
 from torch import nn
 
+from vla_compose.check.class_names import class_name
 from vla_compose.check.graph import Graph
 from vla_compose.lower.allowlist import check_source
 from vla_compose.lower.module import Parts, parts
-from vla_compose.lower.names import class_name
 from vla_compose.lower.pieces import RUNTIME, piece
 
 PREFIX = "vla_compose_generated"

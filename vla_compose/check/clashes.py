@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from vla_compose.check.graph import CheckedChain, Graph, in_order
+from vla_compose.check.class_names import chain_class, class_name
+from vla_compose.check.graph import CheckedChain, Graph
 from vla_compose.check.scope import overlap
-from vla_compose.lower.names import chain_class, class_name
 from vla_compose.primitives.base import Member, Node, Path
 from vla_compose.spec.faults import Faults
 
@@ -86,17 +86,18 @@ def _classes(graph: Graph, faults: Faults) -> None:
 def _repeats(nodes: Nodes) -> Iterator[tuple[str, str, Path]]:
     for node in nodes:
         if node.own_class:
-            made = node.members[0].code.removeprefix("nn.ModuleList([").partition("(")[0]
-            yield made, node.members[0].path, node.step.path
+            yield node.members[0].made_of, node.members[0].path, node.step.path
         yield from _repeats(node.body)
 
 
 def _pieces(graph: Graph) -> Iterator[str]:
     """Classes of the runtime that members are made of."""
     for checked in graph.chains:
-        for member in in_order(checked.members(), ()):
-            if member.runtime and not member.code.startswith("nn."):
-                yield member.code.partition("(")[0]
+        waiting = list(checked.nodes)
+        while waiting:
+            node = waiting.pop()
+            waiting += node.body
+            yield from (member.made_of for member in node.members if member.made_of and not node.own_class)
 
 
 def _groups(checked: CheckedChain) -> Iterator[list[tuple[Member, Path]]]:

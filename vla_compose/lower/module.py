@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from vla_compose.check.class_names import chain_class, class_name
 from vla_compose.check.graph import Edge, Graph
 from vla_compose.lower.chain import (
     LoweredChain,
@@ -31,7 +32,6 @@ from vla_compose.lower.code import columns, spaced
 from vla_compose.lower.guards import Guards
 from vla_compose.lower.layout import INDENT
 from vla_compose.lower.members import constructor
-from vla_compose.lower.names import chain_class, class_name
 from vla_compose.lower.pieces import piece
 from vla_compose.spec.inputs import GridInput
 from vla_compose.spec.model import Choice, Combine, Origin, names

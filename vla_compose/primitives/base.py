@@ -31,8 +31,10 @@ class Member:
 
     `path` is its state-dict path, `code` the expression that makes it, `parameters` the entries it adds
     to the state dict (path below `path`, or `""` for a bare parameter) with their shapes, and `init` the
-    lines that draw its first values, with `{self}` for the member. `sizes` are the same shapes over dims;
-    a list of layers has none, because its layers have them.
+    lines that draw its first values, with `{self}` for the member. `runtime` are the files of
+    `vla_compose.runtime` that it needs, and `made_of` is the class that it is made of, where the generated
+    source defines that. `sizes` are the shapes over dims; a list of layers has none, because its layers
+    have them.
     """
 
     path: str
@@ -40,6 +42,7 @@ class Member:
     parameters: tuple[tuple[str, tuple[int, ...]], ...]
     init: tuple[str, ...] = ()
     runtime: tuple[str, ...] = ()
+    made_of: str = ""
     sizes: tuple[tuple[Dim, ...], ...] = ()
 
     @property

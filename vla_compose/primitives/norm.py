@@ -73,6 +73,7 @@ def norm_member(norm: Norm, width: Dim, scope: Scope) -> Member:
         piece, made = (
             ("rms_pow_bare", "RMSNormPowBare") if norm.kind_ == "rms_pow" else ("rms_bare", "RMSNormBare")
         )
-        return module(norm.name, f"{made}(eps={norm.eps!r})", {}, scope, runtime=(piece,))
-    call = f"{CLASSES[norm.kind_]}({count}, eps={norm.eps!r})"
-    return module(norm.name, call, weight, scope, runtime=(norm.kind_,))
+        return module(norm.name, f"{made}(eps={norm.eps!r})", {}, scope, runtime=(piece,), made_of=made)
+    made = CLASSES[norm.kind_]
+    call = f"{made}({count}, eps={norm.eps!r})"
+    return module(norm.name, call, weight, scope, runtime=(norm.kind_,), made_of=made)

@@ -60,9 +60,9 @@ class Repeat(Primitive):
         return x
 
     def members(self, x: TensorType, y: TensorType, scope: Scope) -> list[Member]:
+        from vla_compose.check.class_names import class_name
         from vla_compose.check.graph import in_order, members
         from vla_compose.check.scope import MOST_ENTRIES
-        from vla_compose.lower.names import class_name
 
         count = scope.value(self.count)
         registered = in_order(list(members(scope.node.body)), ())
@@ -73,11 +73,8 @@ class Repeat(Primitive):
         parameters = tuple((f"{at}.{name}", shape) for at in range(count) for name, shape in inside)
         made = class_name(f"{scope.prefix}.{self.name}")
         runtime = tuple(piece for member in members(scope.node.body) for piece in member.runtime)
-        return [
-            Member(
-                self.name, f"nn.ModuleList([{made}() for _ in range({count})])", parameters, runtime=runtime
-            )
-        ]
+        call = f"nn.ModuleList([{made}() for _ in range({count})])"
+        return [Member(self.name, call, parameters, runtime=runtime, made_of=made)]
 
     def flops(self, x: TensorType, y: TensorType, scope: Scope) -> Dim:
         total = Dim.of(0)
@@ -88,8 +85,7 @@ class Repeat(Primitive):
     def lower(self, node: Node, code: Code) -> None:
         from vla_compose.lower.classes import layer_class
 
-        made = node.members[0].code.removeprefix("nn.ModuleList([").partition("(")[0]
-        arguments = layer_class(made, node, code)
+        arguments = layer_class(node.members[0].made_of, node, code)
         if code.x != code.target:
             code.set(code.x)
         code.line(f"for layer in {code.attr(self.name)}:")
