@@ -1,4 +1,5 @@
 import json
+import shutil
 
 import pytest
 import torch
@@ -187,9 +188,31 @@ def test_a_host_that_is_not_there():
 
 def test_offline_mode(hub, monkeypatch):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-    with pytest.raises(CheckpointError, match="HF_HUB_OFFLINE is set: unset it, or name a folder"):
+    with pytest.raises(
+        CheckpointError, match="not in the cache, and HF_HUB_OFFLINE is set: unset it, or name a folder"
+    ):
         opened(hub)
     assert not hub.requests
+
+
+def test_the_cache_in_offline_mode(hub, tmp_path, monkeypatch):
+    cache = tmp_path / "cache"
+    folder = cache / "models--owner--model-1.0"
+    shutil.copytree(hub.repositories[NAME], folder / "snapshots" / COMMIT)
+    (folder / "refs").mkdir()
+    (folder / "refs" / "main").write_text(COMMIT)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(cache))
+    before = len(hub.requests)
+    for revision in (None, COMMIT):
+        with opened(hub, revision=revision) as checkpoint:
+            assert (checkpoint.where, checkpoint.revision) == (NAME, COMMIT)
+            found = torch.empty(300, 500)
+            checkpoint.read_into("a.weight", found)
+            assert torch.equal(found, WANTED)
+    with pytest.raises(CheckpointError, match="not in the cache"):
+        opened(hub, revision="v2")
+    assert len(hub.requests) == before
 
 
 def info(**more):

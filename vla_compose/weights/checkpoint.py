@@ -105,7 +105,8 @@ def open_checkpoint(
 
     Args:
         source: a folder with `model.safetensors` or `model.safetensors.index.json`, one `.safetensors` file,
-            or `owner/name` on the Hub. What is there on disk goes before the Hub.
+            or `owner/name` on the Hub. What is there on disk goes before the Hub; with HF_HUB_OFFLINE, the
+            cache of huggingface_hub goes for it.
         revision: branch, tag or commit on the Hub.
         token: for the Hub; the saved one otherwise.
         endpoint: another Hub than that of the variable `HF_ENDPOINT`.
@@ -130,8 +131,11 @@ def _store(
     if not os.fspath(source):
         raise CheckpointError("no checkpoint is named: give a folder, a `.safetensors` file, or `owner/name`")
     if isinstance(source, str) and _REPOSITORY.fullmatch(source) and not os.path.lexists(path):
-        from vla_compose.weights.hub import HubStore
+        from vla_compose.weights.hub import HubStore, offline_folder
 
+        folder = offline_folder(source, revision)
+        if folder is not None:
+            return LocalStore(folder, where=source, revision=folder.name)
         return HubStore(source, revision, token=token, endpoint=endpoint)
     if isinstance(source, str) and (address := _ADDRESS.fullmatch(source)):
         raise CheckpointError(f"{shown(source)} is an address: name the repository, {shown(address[1])}")

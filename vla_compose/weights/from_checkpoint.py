@@ -39,7 +39,8 @@ def from_checkpoint(
     Args:
         spec: the name of a shipped spec, a path, or a spec from `load`.
         source: a folder with `model.safetensors` or `model.safetensors.index.json`, one `.safetensors` file,
-            or a repository `owner/name` on the Hub. A path that exists goes before the Hub.
+            or a repository `owner/name` on the Hub. A path that exists goes before the Hub; with
+            HF_HUB_OFFLINE, the cache of huggingface_hub goes for it.
         variant: one of the released sizes; must agree with the checkpoint.
         revision: branch, tag or commit on the Hub, resolved once.
         layout: the name of a layout of the spec; recognised by the names in the checkpoint otherwise.

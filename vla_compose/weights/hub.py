@@ -9,15 +9,17 @@ import re
 from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import TypeGuard
 
 import torch
-from huggingface_hub import HfApi, constants, hf_hub_url
+from huggingface_hub import HfApi, constants, hf_hub_url, snapshot_download
 from huggingface_hub.errors import (
     EntryNotFoundError,
     GatedRepoError,
     HfHubHTTPError,
     HFValidationError,
+    LocalEntryNotFoundError,
     OfflineModeIsEnabled,
     RepositoryNotFoundError,
     RevisionNotFoundError,
@@ -172,6 +174,15 @@ class HubStore(Store):
             )
 
 
+def offline_folder(repository: str, revision: str | None) -> Path | None:
+    """Where the cache of `huggingface_hub` holds a repository, if HF_HUB_OFFLINE is set."""
+    if not constants.HF_HUB_OFFLINE:
+        return None
+    with explained(repository, revision), suppress(LocalEntryNotFoundError):
+        return Path(snapshot_download(repository, revision=revision, local_files_only=True))
+    return None
+
+
 def _is_size(size: object) -> TypeGuard[int]:
     return type(size) is int and size >= 0
 
@@ -204,7 +215,7 @@ def explained(repository: str, revision: str | None, file: str | None = None) ->
         ) from None
     except OfflineModeIsEnabled:
         raise CheckpointError(
-            f"{what} is on the Hub, but HF_HUB_OFFLINE is set: unset it, or name a folder"
+            f"{what} is not in the cache, and HF_HUB_OFFLINE is set: unset it, or name a folder"
         ) from None
     except HFValidationError:
         raise CheckpointError(f"{what} is no repository: write `owner/name`") from None

@@ -33,12 +33,18 @@ _SNAPSHOT = re.compile(r"(models--[^/\\]+)[/\\]snapshots[/\\][^/\\]+")
 class LocalStore(Store):
     """The `.safetensors`, index and configuration files of one folder, or one `.safetensors` file.
 
+    Args:
+        path: the folder or file.
+        where: the repository of which the folder is a snapshot in the cache.
+        revision: its commit.
+
     Raises:
         CheckpointError: there is nothing of that name, or nothing in it that may be read.
     """
 
-    def __init__(self, path: Path) -> None:
-        super().__init__(str(path))
+    def __init__(self, path: Path, *, where: str | None = None, revision: str | None = None) -> None:
+        super().__init__(where or str(path))
+        self.revision = revision
         # `Path.is_dir` raises where a name is too long.
         self._folder = path if os.path.isdir(path) else None
         if self._folder is None and path.name in (CONFIG, INDEX):

@@ -30,7 +30,7 @@ class Store(ABC):
     where: str
     """What the user named, for messages."""
     revision: str | None = None
-    """The commit that is read; `None` on disk."""
+    """The commit that is read; `None` for what is on disk, outside the cache of the Hub."""
     read_bytes: int = 0
     listener: Listener | None = None
     """Called after each piece that was read."""
