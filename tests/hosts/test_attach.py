@@ -378,6 +378,10 @@ def test_sizes_are_checked_first(own):
         attach(model, own(merge=3))
     with pytest.raises(AttachError, match=r"2 x \[\(n 2 2\) 32\]`, the adapter takes `deepstack: 3 x"):
         attach(small_model("qwen3-vl"), adapter_for("qwen3-vl", deepstack=3))
+    with pytest.raises(
+        AttachError, match=r"takes `x: b 1\+n 1024`\n.*\n  write inputs and outputs as `qwen2-vl` has"
+    ):
+        attach(model, vla_compose.build("llava", device="meta"))
     with pytest.raises(AttachError, match=r"gives `size: 2 sizes`, the adapter takes nothing of that name"):
         attach(small_model("hunyuan-ocr"), own())
     with pytest.raises(AttachError, match="takes `other: n 32`, of which the model knows nothing"):

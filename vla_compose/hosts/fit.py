@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from torch import Tensor, nn
@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from vla_compose.api import list_specs, load
 from vla_compose.check.graph import Graph
 from vla_compose.check.infer import infer
+from vla_compose.diagnostics import SpecError
 from vla_compose.hosts.base import Host
 from vla_compose.hosts.errors import AttachError
 from vla_compose.hosts.naming import MODEL, home
@@ -46,6 +47,26 @@ def check_fit(graph: Graph, own: Graph, model: str) -> None:
     Raises:
         AttachError: listing what differs, and how to build the adapter instead.
     """
+    wrong = _differences(graph, own)
+    if not wrong:
+        return
+    lines = [f"the adapter `{graph.spec.name}` does not fit into `{model}`", *wrong]
+    dims = {
+        name: value
+        for name, value in own.values.items()
+        if name in graph.values and graph.values[name] != value
+    }
+    if dims and _fits(graph, dims, own):
+        sizes = "".join(f", {name}={value}" for name, value in dims.items())
+        lines.append(f'build it with the sizes of the model: build("{_name(graph.spec)}"{sizes})')
+    else:
+        lines.append(
+            f"write inputs and outputs as `{own.spec.name}` has them: `vla-compose show {own.spec.name}`"
+        )
+    raise AttachError("\n  ".join(lines))
+
+
+def _differences(graph: Graph, own: Graph) -> list[str]:
     wanted, found = dict(_ports(own)), dict(_ports(graph))
     wrong = [
         f"the model {gives} `{port.text}`, the adapter {takes} "
@@ -62,22 +83,15 @@ def check_fit(graph: Graph, own: Graph, model: str) -> None:
     given, taken = ([name for kind, name in ports if kind == "input"] for ports in (wanted, found))
     if not wrong and taken[: len(given)] != given:
         wrong.append(f"the model gives {_listed(given)} in this order, the adapter takes {_listed(taken)}")
-    if not wrong:
-        return
-    lines = [f"the adapter `{graph.spec.name}` does not fit into `{model}`", *wrong]
-    dims = {
-        name: value
-        for name, value in own.values.items()
-        if name in graph.values and graph.values[name] != value
-    }
-    if dims:
-        sizes = "".join(f", {name}={value}" for name, value in dims.items())
-        lines.append(f'build it with the sizes of the model: build("{_name(graph.spec)}"{sizes})')
-    else:
-        lines.append(
-            f"write inputs and outputs as `{own.spec.name}` has them: `vla-compose show {own.spec.name}`"
-        )
-    raise AttachError("\n  ".join(lines))
+    return wrong
+
+
+def _fits(graph: Graph, dims: Mapping[str, int], own: Graph) -> bool:
+    """Whether an adapter of these sizes would fit, so that it can be advised."""
+    try:
+        return not _differences(infer(graph.spec, {**graph.values, **dims}), own)
+    except SpecError:
+        return False
 
 
 def check_tensors(adapter: nn.Module, own: Tensor) -> None:
