@@ -419,6 +419,24 @@ def test_type_and_device_are_checked():
         attach(small_model("qwen2-vl").to("meta"), adapter_for("qwen2-vl"))
 
 
+def test_weights_that_cannot_be_copied():
+    adapter = adapter_for("llava")
+    before = {name: value.clone() for name, value in adapter.state_dict().items()}
+    model = small_model("llava")
+    first = model.model.multi_modal_projector.linear_1
+    first.weight = nn.Parameter(first.weight.to(torch.int8), requires_grad=False)
+    with pytest.raises(AttachError, match=r"own adapter is quantised \(int8\): load it without quantisation"):
+        copy_weights(model, adapter)
+    with pytest.raises(AttachError, match="own adapter is on the meta device"):
+        copy_weights(small_model("llava").to("meta"), adapter)
+    assert all(torch.equal(value, before[name]) for name, value in adapter.state_dict().items())
+    with pytest.raises(AttachError, match="the adapter is on the meta device"):
+        copy_weights(small_model("llava"), adapter_for("llava").to("meta"))
+    # The model computes in the type of what is not quantised.
+    with attach(model, adapter) as attached:
+        assert attached.path == "model.multi_modal_projector"
+
+
 @pytest.mark.parametrize(
     ("name", "setting", "value", "reason"),
     [

@@ -16,7 +16,7 @@ from vla_compose.hosts import find_host
 from vla_compose.hosts.base import Host
 from vla_compose.hosts.changes import Changes
 from vla_compose.hosts.errors import AttachError
-from vla_compose.hosts.fit import check_fit, check_tensors, own_graph
+from vla_compose.hosts.fit import check_fit, check_tensors, check_values, own_graph
 from vla_compose.hosts.naming import in_model, keep_names
 
 
@@ -125,8 +125,7 @@ def attach(model: nn.Module, adapter: nn.Module) -> Attachment:
     host, start, inner = find_host(model)
     graph = built(adapter)
     own = _checked(host, inner, graph)
-    first = next(iter(_own_parameters(host, inner)))
-    check_tensors(adapter, first)
+    check_tensors(adapter, _own_parameters(host, inner))
     names, order = in_model(graph, host.seat, own.spec), list(inner.state_dict(keep_vars=True))
     changes = Changes()
     paths = list(dict.fromkeys((host.seat, *host.members)))
@@ -158,7 +157,8 @@ def copy_weights(model: nn.Module, adapter: nn.Module) -> None:
             device.
 
     Raises:
-        AttachError: the model is of no known family, or the two have other parameters.
+        AttachError: the model is of no known family, the two have other parameters, or one of them holds no
+            weights that can be copied: on the meta device, or quantised.
         ModuleError: the adapter was not made by vla_compose, or was changed since.
     """
     host, _, inner = find_host(model)
@@ -179,6 +179,8 @@ def copy_weights(model: nn.Module, adapter: nn.Module) -> None:
         raise AttachError(
             "\n  ".join(["the adapter has other parameters than the model's own", *wrong[:8], fix])
         )
+    check_values((state[theirs] for theirs in names.values()), "model's own adapter")
+    check_values(adapter.state_dict().values(), "adapter")
     with torch.no_grad():
         adapter.load_state_dict({ours: state[theirs] for ours, theirs in names.items()})
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from torch import Tensor, nn
@@ -94,24 +94,45 @@ def _fits(graph: Graph, dims: Mapping[str, int], own: Graph) -> bool:
         return False
 
 
-def check_tensors(adapter: nn.Module, own: Tensor) -> None:
+def check_tensors(adapter: nn.Module, own: Iterable[Tensor]) -> None:
     """Make sure that the adapter has the type and the device of what it stands for.
+
+    Args:
+        adapter: what is put in.
+        own: the parameters of the model's own adapter.
 
     Raises:
         AttachError: it has others.
     """
-    for mine in adapter.parameters():
-        if (mine.dtype, mine.device) == (own.dtype, own.device):
+    # What is quantised says nothing of the type in which a model computes.
+    first = next((tensor for tensor in own if tensor.is_floating_point()), None)
+    for mine in adapter.parameters() if first is not None else ():
+        if (mine.dtype, mine.device) == (first.dtype, first.device):
             continue
-        if mine.is_meta or own.is_meta:
-            which = "adapter" if mine.is_meta else "model's own adapter"
+        check_values([mine], "adapter")
+        check_values([first], "model's own adapter")
+        raise AttachError(
+            f"the adapter is {_kind(mine)}, the model {_kind(first)}: "
+            f'call adapter.to("{first.device}", {first.dtype}) first'
+        )
+
+
+def check_values(tensors: Iterable[Tensor], which: str) -> None:
+    """Make sure that tensors hold numbers that can be copied.
+
+    Raises:
+        AttachError: they are on the meta device, or quantised.
+    """
+    for tensor in tensors:
+        if tensor.is_meta:
             raise AttachError(
                 f"the {which} is on the meta device, without weights: load it into memory first"
             )
-        raise AttachError(
-            f"the adapter is {_kind(mine)}, the model {_kind(own)}: "
-            f'call adapter.to("{own.device}", {own.dtype}) first'
-        )
+        if not tensor.is_floating_point():
+            raise AttachError(
+                f"the {which} is quantised ({_dtype(tensor)}): load it without quantisation, or take the "
+                "weights from its checkpoint with `from_checkpoint`"
+            )
 
 
 class _Port(NamedTuple):
@@ -157,4 +178,8 @@ def _name(spec: Spec) -> str:
 
 
 def _kind(tensor: Tensor) -> str:
-    return f"{str(tensor.dtype).removeprefix('torch.')} on {tensor.device}"
+    return f"{_dtype(tensor)} on {tensor.device}"
+
+
+def _dtype(tensor: Tensor) -> str:
+    return str(tensor.dtype).removeprefix("torch.")
