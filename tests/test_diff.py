@@ -9,6 +9,8 @@ from vla_compose.diff import difference, distance, outline
 from vla_compose.spec.parse import load_spec
 from vla_compose.spec.reader import read_text
 
+SPECS = vla_compose.list_specs()
+
 
 def changed(name: str, *edits: tuple[str, str]) -> list[str]:
     """What an edit of a shipped spec changes."""
@@ -31,7 +33,7 @@ def test_fields() -> None:
 def test_steps() -> None:
     norm = "  - norm: {name: ln_q, kind: layer, eps: 1e-6}\n"
     assert changed("qwen2-vl", (norm, "")) == ["- norm"]
-    assert changed("qwen2-vl", (norm, f"{norm}  - activation: gelu\n")) == ["+ activation (kind gelu)"]
+    assert changed("qwen2-vl", (norm, f"{norm}  - activation: gelu\n")) == ["+ activation (kind = gelu)"]
 
 
 def test_inputs_and_dims() -> None:
@@ -49,19 +51,31 @@ def test_names_and_initial_values_do_not_count() -> None:
     assert changed("qwen-vl", (", init: {trunc_normal: 0.02}}", "}")) == []
 
 
+def test_a_part_that_is_set_as_usual_is_told() -> None:
+    lines = [str(line) for line in outline(vla_compose.compose("qwen-vl"))]
+    (read,) = [line for line in lines if line.startswith("multihead_attention")]
+    assert "positions kind = sincos_2d, positions resize = bicubic" in read
+
+
+def test_a_chain_that_goes_on_is_a_name_and_one_that_branches_is_a_line() -> None:
+    lines = {name: [line.what for line in outline(vla_compose.compose(name))] for name in SPECS}
+    assert "chain" not in lines["idefics2"]
+    assert "chain" in lines["granite-docling"]
+
+
 def test_lists_of_mergers() -> None:
     said = [
         str(found) for found in difference(vla_compose.compose("qwen2-vl"), vla_compose.compose("qwen3-vl"))
     ]
-    assert "+ chain for every tensor of a list (copies 3)" in said
-    assert "+ output deepstack (type deepstack x [n text])" in said
+    assert "+ chain for every tensor of a list (copies = 3)" in said
+    assert "+ output deepstack (type = deepstack x [n text])" in said
 
 
-@pytest.mark.parametrize("name", vla_compose.list_specs())
+@pytest.mark.parametrize("name", SPECS)
 def test_a_spec_differs_from_no_one_else_than_others(name: str) -> None:
     graph = vla_compose.compose(name)
     assert difference(graph, graph) == []
-    for other in vla_compose.list_specs():
+    for other in SPECS:
         forth, back = (
             difference(graph, vla_compose.compose(other)),
             difference(vla_compose.compose(other), graph),

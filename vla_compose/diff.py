@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from vla_compose.check.graph import Graph
 from vla_compose.primitives.base import Node
 from vla_compose.spec.inputs import FlagInput, GridInput, SizesInput
-from vla_compose.spec.model import ROOT
+from vla_compose.spec.model import ROOT, Origin
 
 NAMES = frozenset({"name", "names", "when", "init", "newline", "start", "end", "row_end"})
 """Fields that say what a weight is called, or how a fresh one is drawn: no part of what is computed."""
@@ -30,7 +30,9 @@ class Line:
     shown: frozenset[str] = frozenset()
 
     def __str__(self) -> str:
-        shown = ", ".join(f"{name} {value}".strip() for name, value in self.fields if name in self.shown)
+        shown = ", ".join(
+            f"{name} = {value}" if name else value for name, value in self.fields if name in self.shown
+        )
         return f"{self.what} ({shown})" if shown else self.what
 
 
@@ -132,13 +134,16 @@ def _outline(graph: Graph) -> Iterator[Line]:
             features = edge.type.width.substitute(graph.values).constant is not None
             what = f"{copies}input" if features else "input of a mask or an index"
             yield _line(what, ("type", str(edge.type)), *optional)
+    ended: Origin | None = None
     for checked in graph.chains:
         chain = checked.chain
-        if chain.name != ROOT:
-            fields = [("copies", str(checked.copies))] if chain.each else []
-            fields += [("per image", "yes")] if chain.per_image else []
+        fields = [("copies", str(checked.copies))] if chain.each else []
+        fields += [("per image", "yes")] if chain.per_image else []
+        # A chain that goes on where the one before ended adds a name and nothing else.
+        if chain.name != ROOT and (fields or ended not in (None, chain.source)):
             yield _line("chain for every tensor of a list" if chain.each else "chain", *fields)
         yield from _steps(checked.nodes, "")
+        ended = chain.name
     for output, edge in graph.outputs:
         yield _line(f"output {output.name}", ("type", str(edge.type)))
     for name, size in graph.values.items():
@@ -168,7 +173,11 @@ def settings(body: BaseModel, prefix: str = "") -> dict[str, tuple[str, str]]:
         if name in NAMES or field in getattr(body, "nested", ()) or value is None:
             continue
         if isinstance(value, BaseModel):
-            found |= settings(value, f"{name} ")
+            inner = settings(value, f"{prefix}{name} ")
+            if all(said == usual for said, usual in inner.values()):
+                # A part that is there and set as usual is still there: it is told.
+                inner = {key: (said, "") for key, (said, _) in inner.items()}
+            found |= inner
         else:
             default = "" if about.is_required() else text(about.default)
             found[f"{prefix}{name}"] = (text(value), default)

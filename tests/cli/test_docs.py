@@ -50,6 +50,16 @@ def test_it_writes_a_project(run, specs: Path, tmp_path: Path) -> None:
     assert "2 specs" in done.err
 
 
+@pytest.mark.parametrize("inside", ["pages", "."])
+def test_the_project_may_lie_among_the_specs(run, specs: Path, inside: str) -> None:
+    """Its own mkdocs.yml is YAML and no spec."""
+    out = specs / inside
+    for wanted in ("8 files changed", "0 files changed"):
+        done = run("docs", specs, "-o", out)
+        assert (done.code, done.err) == (0, f"2 specs in {out}, {wanted}\n")
+    assert run("docs", specs, "-o", out, "--check").code == 0
+
+
 def test_again_changes_nothing(run, specs: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     run("docs", specs, "-o", out)

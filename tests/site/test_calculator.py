@@ -73,7 +73,7 @@ def test_pixels_decide_where_tiles_are_packed() -> None:
 
 def test_frames_can_be_chosen() -> None:
     found = calculator(vla_compose.compose("ernie4-5-vl-moe"), "x")
-    assert ["t", 1, "t of each image"] in found["free"]
+    assert ["t", 1, "frames (t)"] in found["free"]
     assert calculate(found, image=(448, 448), patch=14, sizes={"t": 4}).tokens == (("tokens", 512),)
 
 

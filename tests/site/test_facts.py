@@ -23,7 +23,7 @@ EXPECTED = {
     "qwen-vl": ("resampler", "fixed", "raster", False, ("queries",), True, "s*s → 256"),
     "idefics2": ("resampler", "fixed", "any", False, ("queries",), True, "n → 64"),
     "llava-next": ("projector", "varies", "raster", True, ("row end",), False, "577 → anyres"),
-    "granite-docling": ("patch merger", "16 or 4", "raster", False, (), False, "1024 → 64*b or 256*b"),
+    "granite-docling": ("patch merger", "16 or 4", "raster", False, (), False, "1024*b → 64*b or 256*b"),
 }  # fmt: skip
 
 

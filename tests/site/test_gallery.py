@@ -8,10 +8,12 @@ import pytest
 
 import vla_compose
 from vla_compose.diff import difference
+from vla_compose.site.adapter import adapter, glance
 from vla_compose.site.facts import facts
 
 NAMES = vla_compose.list_specs()
 FACTS = {name: facts(vla_compose.compose(name)) for name in NAMES}
+GLANCES = {name: dict(glance(adapter(vla_compose.load(name)))) for name in NAMES}
 
 
 def shown(page) -> list[str]:
@@ -97,6 +99,9 @@ def test_the_comparison_says_what_python_says(visit) -> None:
         expected = [str(d) for d in difference(vla_compose.compose(left), vla_compose.compose(right))]
         assert page.locator(".vc-changes li").all_inner_texts() == (expected or ["Nothing but names."])
         assert page.evaluate("location.hash") == f"#a={left}&b={right}"
+        pair = zip(GLANCES[left].items(), GLANCES[right].values(), strict=True)
+        marked = page.locator(".vc-differs th").all_inner_texts()
+        assert marked == [name for (name, one), other in pair if one != other]
     assert not made.complaints
 
 

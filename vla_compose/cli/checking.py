@@ -29,13 +29,13 @@ WHOLE = frozenset({Format.json, Format.sarif})
 """Formats of which an output is one document, with nothing before or after it."""
 
 
-def expanded(specs: Iterable[str]) -> list[str]:
-    """Every spec once, with folders replaced by the files in them.
+def expanded(specs: Iterable[str], leave_out: str | None = None) -> list[str]:
+    """Every spec once, with folders replaced by the files in them, of which one may be no spec.
 
     Raises:
         BuildError: there are none in a folder.
     """
-    return list(dict.fromkeys(name for spec in specs for name in _expanded(spec)))
+    return list(dict.fromkeys(name for spec in specs for name in _expanded(spec, leave_out)))
 
 
 def check(name: str) -> list[Diagnostic]:
@@ -85,7 +85,7 @@ def specs(count: int) -> str:
     return f"{count:,} {'spec' if count == 1 else 'specs'}"
 
 
-def _expanded(name: str) -> Iterator[str]:
+def _expanded(name: str, leave_out: str | None) -> Iterator[str]:
     from vla_compose.catalog import find
 
     if name == "-" or find(name) is not None or not os.path.isdir(name):
@@ -97,6 +97,9 @@ def _expanded(name: str) -> Iterator[str]:
         for file in files
         if file.endswith((".yaml", ".yml")) and not file.startswith(".")
     ]
+    if leave_out is not None:
+        other = os.path.realpath(leave_out)
+        files = [file for file in files if os.path.realpath(file) != other]
     if not files:
         raise BuildError(f"there is no *.yaml or *.yml file in `{name}`")
     yield from sorted(files)

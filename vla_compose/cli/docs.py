@@ -45,11 +45,11 @@ def command(
     from vla_compose.cli.console import FINDINGS
     from vla_compose.cli.documents import document
     from vla_compose.diagnostics import SpecError
-    from vla_compose.site.folder import drift, write
+    from vla_compose.site.folder import CONFIGURATION, drift, write
     from vla_compose.site.pages import files
     from vla_compose.spec.parse import load_spec
 
-    names = expanded(specs)
+    names = expanded(specs, leave_out=str(output / CONFIGURATION))
     documents, found = [], []
     for name in names:
         try:

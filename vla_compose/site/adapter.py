@@ -158,11 +158,11 @@ def _steps(graph: Graph, primitives: str) -> Iterator[str]:
 def _chain(graph: Graph, checked: CheckedChain, primitives: str) -> str:
     rows = [*_rows(graph, checked.nodes, primitives, 0)]
     rows += [
-        [f"unused {code(member.path)}", "", "", f"{sum(count(s) for _, s in member.entries()):,}", ""]
+        [f"unused {code(member.path)}", "", f"{sum(count(s) for _, s in member.entries()):,}", ""]
         for member in checked.unused
     ]
-    header = ("step", "type after it", "size", "parameters", "FLOPs")
-    return table(header, rows, (3,))
+    header = ("step", "type and size after it", "parameters", "FLOPs")
+    return table(header, rows, (2,))
 
 
 def _rows(graph: Graph, nodes: Sequence[Node], primitives: str, depth: int) -> Iterator[list[str]]:
@@ -173,8 +173,7 @@ def _rows(graph: Graph, nodes: Sequence[Node], primitives: str, depth: int) -> I
         yield [
             f"{'&#8195;' * depth}[{escape(node.step.kind)}]({primitives.format(node.step.kind)})"
             f" {code(named) if named else ''}".rstrip(),
-            code(str(node.after)),
-            code(times(formula.size(node.after, graph.values))),
+            f"{code(str(node.after))}<br>{code(times(formula.size(node.after, graph.values)))}",
             f"{size:,}" if size else "",
             cost,
         ]
@@ -185,7 +184,11 @@ def _calculator(shown: Adapter) -> str:
     choices = [calculator(shown.graph, "as in the spec")]
     choices += [calculator(graph, name) for name, graph in shown.variants.items()]
     formulas = {"name": shown.name, "choices": choices}
-    about = "<p>What an image costs, by the formulas of the types. Its sides are rounded to whole cells.</p>"
+    about = (
+        "<p>What an image costs, by the formulas of the types. Its sides are rounded to whole cells of "
+        "patches. The size of a patch, and how many pixels a model allows, are up to its vision encoder: "
+        "enter its numbers.</p>"
+    )
     about = about if choices[0]["mode"] == "patches" else ""
     return f'{about}<div class="vc-calculator vc-form">{form(formulas)}{data(formulas, "vc-data")}</div>'
 

@@ -144,7 +144,7 @@ def calculate(
 def _label(name: str, graph: Graph) -> str:
     """What a size is, where the inputs tell."""
     if any(isinstance(v, GridInput) and name in v.names for v in graph.spec.inputs.values()):
-        return f"{name} of each image"
+        return f"frames ({name})"
     lead = (edge.type.axes[0].size.symbol for edge in graph.inputs.values() if len(edge.type.axes) >= 3)
     return f"batch ({name})" if name in lead else name
 

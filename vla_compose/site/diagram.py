@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from vla_compose.check.graph import CheckedChain, Edge, Graph, count
 from vla_compose.diff import settings
 from vla_compose.primitives.base import Node
@@ -83,7 +81,7 @@ class _Diagram:
             self._pill(said, left, "vc-output")
         for member in checked.unused:
             self.y += 10
-            self._box([("unused", member.path)], "in the checkpoint, never read", "norm", left, right, "")
+            self._box("unused", member.path, "in the checkpoint, never read", "norm", left, right, "")
         if self.cards:
             self.y += 10
             card = Drawing()
@@ -157,24 +155,20 @@ class _Diagram:
         if node.body:
             self._group(node, names_, said, number, left, right, depth)
         else:
-            self._box([(node.step.kind, names_)], said, role, left, right, number)
+            self._box(node.step.kind, names_, said, role, left, right, number)
 
     def _box(
-        self, titles: Sequence[tuple[str, str]], said: str, role: str, left: float, right: float, number: str
+        self, kind: str, name: str, said: str, role: str, left: float, right: float, number: str
     ) -> None:
         start, top = len(self.drawing.parts), self.y
         self.y += 19
-        for kind, name in titles:
-            self.drawing.text(left + 12, self.y, kind, "vc-t vc-kind")
-            room = right - left - 36 - len(kind) * 8 - len(number) * MONO
-            if len(name) * MONO <= room:
-                self.drawing.text(left + 22 + len(kind) * 7.6, self.y, name, "vc-t vc-code")
-                name = ""
-            if number:
-                self.drawing.text(right - 12, self.y, number, "vc-t vc-code vc-end-text")
-            for line in wrap(name, int((right - left - 24) / MONO), 3):
-                self.y += LINE
-                self.drawing.text(left + 12, self.y, line, "vc-t vc-code")
+        beside = len(name) * MONO <= right - left - 36 - len(kind) * 8 - len(number) * MONO
+        self.drawing.title(left + 12, self.y, kind, name if beside else "")
+        if number:
+            self.drawing.text(right - 12, self.y, number, "vc-t vc-code vc-end-text")
+        for line in [] if beside else wrap(name, int((right - left - 24) / MONO), 3):
+            self.y += LINE
+            self.drawing.text(left + 12, self.y, line, "vc-t vc-code")
         for line in wrap(said, int((right - left - 24) / SANS), 3):
             self.y += LINE
             self.drawing.text(left + 12, self.y, line, "vc-t vc-muted")
@@ -190,8 +184,7 @@ class _Diagram:
         start, top = len(self.drawing.parts), self.y
         residual = type(node.step.body).drawn == "residual"
         self.y += 19
-        title = f"{node.step.kind} {name}" if name and not residual else node.step.kind
-        self.drawing.text(left + 12, self.y, title, "vc-t vc-kind")
+        self.drawing.title(left + 12, self.y, node.step.kind, "" if residual else name)
         if number:
             self.drawing.text(right - 12, self.y, number, "vc-t vc-code vc-end-text")
         for line in wrap(said, int((right - left - 24) / SANS), 2):

@@ -22,7 +22,7 @@ class Facts:
     """Facts about a spec at its own dims.
 
     Attributes:
-        family: `resampler`, `convolution`, `patch merger` or `projector`, by what its steps do.
+        family: `resampler`, `attention`, `convolution`, `patch merger` or `projector`, by what its steps do.
         patches_per_token: how many patches become one token of the first output, such as `4` or `4 or 16`;
             `fixed` where the number of tokens does not depend on the image; `varies` where it cannot be told.
         order: how the tokens of the first input lie: `block`, `raster`, `window`, `any`.
@@ -50,8 +50,10 @@ def facts(graph: Graph) -> Facts:
     learned = [place for node in nodes for place in node.step.body.learned()]
     output, edge = graph.outputs[0]
     inside = source_of(graph, output.source).type
-    before = formula.tokens(inside, graph.values)
     known = edge.type.substitute(graph.values)
+    before = formula.tokens(inside, graph.values)
+    if _joined(inside, known):
+        before = str(rows(inside).substitute(graph.values))
     after = [formula.tokens(known.substitute(route.sizes), graph.values) for route in routes(graph)]
     return Facts(
         family=_family(drawn, learned),
@@ -64,6 +66,13 @@ def facts(graph: Graph) -> Facts:
         parameters=graph.parameters(),
         outputs=len(graph.outputs),
     )
+
+
+def _joined(inside: TensorType, outside: TensorType) -> bool:
+    """Whether the tokens of all images follow each other in the output, and stand apart in the input."""
+    if len(inside.axes) < 3 or len(outside.axes) < 2:
+        return False
+    return bool(inside.axes[0].size.symbols() & outside.axes[-2].size.symbols())
 
 
 def _nodes(nodes: Sequence[Node]) -> Iterator[Node]:

@@ -59,7 +59,7 @@ def gallery(adapters: Sequence[Adapter]) -> str:
         "Each has a page: a diagram, the type after every step, a calculator, the spec and its PyTorch "
         "source.",
         "[Compare two of them](compare.md)",
-        f'<div class="vc-gallery" markdown="1">\n{data(found, "vc-data")}\n\n'
+        f'<div class="vc-gallery" data-search-exclude markdown="1">\n{data(found, "vc-data")}\n\n'
         f"{table(COLUMNS.values(), rows, (8,))}\n\n</div>",
     ]
     return "\n\n".join(parts) + "\n"

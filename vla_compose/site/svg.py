@@ -30,6 +30,11 @@ class Drawing:
         """One line of text that begins at `x`, or where `kind` says otherwise."""
         self.parts.append(f'<text x="{_n(x)}" y="{_n(y)}" class="{kind}">{escape(text)}</text>')
 
+    def title(self, x: float, y: float, text: str, name: str) -> None:
+        """One line in bold, and after it a name in the type of code."""
+        after = f'<tspan dx="8" class="vc-code vc-plain">{escape(name)}</tspan>' if name else ""
+        self.parts.append(f'<text x="{_n(x)}" y="{_n(y)}" class="vc-t vc-kind">{escape(text)}{after}</text>')
+
     def path(self, line: str, kind: str) -> None:
         """A line."""
         self.parts.append(f'<path d="{line}" class="{kind}"/>')

@@ -331,7 +331,7 @@
       const rows = left.facts.map(([name, value], at) =>
         element(
           "tr",
-          {},
+          value === right.facts[at][1] ? {} : { class: "vc-differs" },
           element("th", { scope: "row" }, name),
           element("td", {}, value),
           element("td", {}, right.facts[at][1]),
