@@ -106,7 +106,9 @@ def check_tensors(adapter: nn.Module, own: Iterable[Tensor]) -> None:
     """
     # What is quantised says nothing of the type in which a model computes.
     first = next((tensor for tensor in own if tensor.is_floating_point()), None)
-    for mine in adapter.parameters() if first is not None else ():
+    if first is None:
+        return
+    for mine in adapter.parameters():
         if (mine.dtype, mine.device) == (first.dtype, first.device):
             continue
         check_values([mine], "adapter")
