@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -118,6 +119,16 @@ def test_a_primitive_is_added_as_the_guide_says(tmp_path: Path) -> None:
 def test_readme_names_every_shipped_spec() -> None:
     listed = (ROOT / "README.md").read_text(encoding="utf-8").split("Shipped today:")[1].split("Read on")[0]
     assert sorted(re.findall(r"`([\w.-]+)`", listed)) == vla_compose.list_specs()
+
+
+def test_the_reference_has_every_public_name() -> None:
+    page = (ROOT / "docs/reference/api.md").read_text()
+    functions = re.findall(r"members: \[(.*)\]", page)
+    listed = {*re.findall(r"^::: vla_compose\.(\w+)$", page, re.MULTILINE), *", ".join(functions).split(", ")}
+    names = {name for name in dir(vla_compose) if not name.startswith("_")}
+    public = {name for name in names if not isinstance(getattr(vla_compose, name), ModuleType)}
+    # A type alias, of what a spec can be given as, and what the module itself imports.
+    assert public - listed == {"Source", "TYPE_CHECKING", "Any", "annotations"} & public
 
 
 def test_readme_lists_every_command() -> None:

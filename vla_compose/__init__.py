@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from vla_compose.api import Source, build, check, compose, eject, list_specs, load
 from vla_compose.check.graph import Graph
 from vla_compose.diagnostics import BuildError, Diagnostic, Label, Span, SpecError, VlaComposeError
+from vla_compose.files import FileError
 from vla_compose.spec.model import Spec
 from vla_compose.weights.errors import CheckpointError
 from vla_compose.weights.from_checkpoint import from_checkpoint
@@ -38,6 +39,7 @@ __all__ = [
     "BuildError",
     "CheckpointError",
     "Diagnostic",
+    "FileError",
     "Graph",
     "Label",
     "Source",
