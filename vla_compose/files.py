@@ -71,7 +71,10 @@ def _mode(target: str, overwrite: bool) -> int | None:
     if not stat.S_ISREG(found):
         raise FileError(f"`{target}` is {'a directory' if stat.S_ISDIR(found) else 'no regular file'}")
     if not overwrite:
-        raise FileError(f"`{target}` is there already: add `--force` to replace it, or choose another name")
+        raise FileError(
+            f"`{target}` is there already: add `--force` (`overwrite=True`) to replace it, or "
+            "choose another name"
+        )
     return stat.S_IMODE(found)
 
 

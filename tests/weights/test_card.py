@@ -145,6 +145,13 @@ def test_front_matter_takes_what_the_hub_knows() -> None:
     assert one.data.get("tags")[-1] == "solo"
 
 
+def test_front_matter_is_plain_yaml(tmp_path: Path) -> None:
+    module = vla_compose.build("qwen2-vl", vision=8, text=12)
+    with pytest.raises(TypeError, match="`model_card_kwargs` must be text, numbers, lists or mappings"):
+        vla_compose.save_pretrained(module, tmp_path / "x", model_card_kwargs={"extra": object()})
+    assert not (tmp_path / "x").exists()
+
+
 def test_an_edited_card_is_told_from_one_that_was_not() -> None:
     card = model_card(vla_compose.compose("qwen2-vl"), "bfloat16", "me/mine", {})
     assert is_untouched(card)

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import yaml
 from huggingface_hub import ModelCardData
 
 from vla_compose.check.graph import Graph
@@ -57,6 +58,12 @@ def _digest(text: str) -> str:
 
 def _front(more: Mapping[str, Any]) -> Iterator[str]:
     given = dict(more)
+    try:
+        yaml.safe_dump(given)
+    except yaml.YAMLError:
+        raise TypeError(
+            "the entries of `model_card_kwargs` must be text, numbers, lists or mappings"
+        ) from None
     tags = given.pop("tags", None) or []
     every = [*TAGS, *([tags] if isinstance(tags, str) else tags)]
     data = ModelCardData(**{"library_name": LIBRARY, **given}, tags=every)
