@@ -4,17 +4,31 @@ from __future__ import annotations
 
 import json
 import random
+from importlib import import_module
+from inspect import signature
 from pathlib import Path
 
 import pytest
 
 import vla_compose
+from tools.adapter_pages import PATCHES
 from vla_compose.check.routes import routes
 from vla_compose.cli.sizes import grid_of, grid_sizes
 from vla_compose.diagnostics import BuildError
 from vla_compose.primitives.base import rows
 from vla_compose.report.table import flops
 from vla_compose.site.calculator import calculate, calculator
+from vla_compose.spec.parse import load_spec
+from vla_compose.spec.reader import read_text
+
+NARROW = """spec_version: 1
+name: narrow
+dims: {d: 8}
+inputs: {x: b d h w}
+steps:
+  - conv2d: {name: conv, out: d, kernel: 3}
+  - to_tokens: {}
+"""
 
 
 @pytest.mark.parametrize("name", vla_compose.list_specs())
@@ -88,5 +102,52 @@ def test_pixels_can_tell_the_grid() -> None:
 def test_what_does_not_fit_is_said() -> None:
     square = calculator(vla_compose.compose("internvl"), "x")
     assert "equal sides" in calculate(square, image=(448, 300), patch=14).wrong
-    small = calculator(vla_compose.compose("hunyuan-ocr"), "x")
-    assert "h is at least 2" in calculate(small, image=(448, 14), patch=14).wrong
+    small = calculator(vla_compose.compose(load_spec(read_text(NARROW))), "x")
+    assert "h is at least 3" in calculate(small, image=(448, 28), patch=14).wrong
+    assert calculate(small, image=(448, 42), patch=14).tokens == (("tokens", 30),)
+
+
+@pytest.mark.parametrize(
+    ("name", "original"),
+    [
+        ("qwen2-vl", "qwen2_vl"),
+        ("qwen3-vl", "qwen2_vl"),
+        ("glm4v", "glm4v"),
+        ("ernie4-5-vl-moe", "ernie4_5_vl_moe"),
+        ("hunyuan-ocr", "hunyuan_vl"),
+    ],
+)
+def test_images_are_resized_as_by_the_processor(name: str, original: str) -> None:
+    """Bounds on the number of pixels apart, which the calculator does not know."""
+    module = import_module(f"transformers.models.{original}.image_processing_pil_{original}")
+    video = {"num_frames": 2} if "num_frames" in signature(module.smart_resize).parameters else {}
+    found, rng, patch = calculator(vla_compose.compose(name), "x"), random.Random(name), PATCHES.get(name, 14)
+    sizes = {free: 1 for free, *_ in found["free"]}
+    for _ in range(100):
+        width, height = rng.randint(2 * patch, 3000), rng.randint(2 * patch, 3000)
+        unbound = {"factor": 2 * patch, "min_pixels": 1, "max_pixels": 10**12}
+        resized = module.smart_resize(height=height, width=width, **unbound, **video)
+        answer = calculate(found, image=(width, height), patch=patch, sizes=sizes)
+        assert answer.grid == tuple(side // patch for side in resized), (width, height)
+
+
+CONFIGS = {
+    "ernie4-5-vl-moe": ("ernie4_5_vl_moe", "Ernie4_5_VLMoeVisionConfig"),
+    "glm4v": ("glm4v", "Glm4vVisionConfig"),
+    "hunyuan-ocr": ("hunyuan_vl", "HunYuanVLVisionConfig"),
+    "internvl": ("internvl", "InternVLVisionConfig"),
+    "qwen2-vl": ("qwen2_vl", "Qwen2VLVisionConfig"),
+    "qwen2.5-vl": ("qwen2_5_vl", "Qwen2_5_VLVisionConfig"),
+    "qwen3-vl": ("qwen3_vl", "Qwen3VLVisionConfig"),
+}
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_the_calculator_starts_with_the_patches_of_the_model(name: str) -> None:
+    package, config = CONFIGS[name]
+    module = import_module(f"transformers.models.{package}.configuration_{package}")
+    side = getattr(module, config)().patch_size
+    side = side if isinstance(side, int) else side[0]
+    assert PATCHES.get(name, 14) == side
+    page = (Path(__file__).parents[2] / "docs/adapters" / f"{name}.md").read_text("utf-8")
+    assert f'name="patch" value="{side}"' in page

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 
-from vla_compose.check.graph import Graph, Requirement
+from vla_compose.check.graph import CheckedChain, Graph, Requirement
 from vla_compose.diagnostics import BuildError
 from vla_compose.spec.inputs import GridInput, SizesInput
 from vla_compose.types.dim import Dim
@@ -83,7 +83,28 @@ def grid_sizes(graph: Graph, grid: tuple[int, int]) -> Sizes:
 
 def cell(graph: Graph) -> int:
     """The side in patches that both sides of an image are a multiple of."""
-    return math.lcm(1, *(r.multiple_of for r in contracts(graph)), *(_block(t) for t in _types(graph)))
+    told = [r.multiple_of for r in contracts(graph)] + [_block(type_) for type_ in _types(graph)]
+    return math.lcm(1, *told, *(_shrinks(checked, graph) for checked in graph.chains))
+
+
+def _shrinks(checked: CheckedChain, graph: Graph) -> int:
+    """How many rows of the maps in a chain become one: 2 for a convolution of stride 2."""
+    product = 1
+    for node in checked.nodes:
+        if node.before.is_map and node.after.is_map:
+            before, after = (_rows(type_, graph) for type_ in (node.before, node.after))
+            product *= max(1, round(before / after)) if before and after else 1
+    return product
+
+
+def _rows(type_: TensorType, graph: Graph) -> int | None:
+    """The rows of a map of a large image; nothing where they do not depend on it."""
+    rows = type_.axes[-2].size.substitute(graph.values)
+    return (
+        None
+        if rows.constant is not None
+        else rows.substitute(dict.fromkeys(rows.symbols(), LARGE_SIDE)).constant
+    )
 
 
 def placed_sizes(graph: Graph) -> list[tuple[str, Dim]]:

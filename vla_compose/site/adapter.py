@@ -26,6 +26,8 @@ MARK = "# made by vla-compose docs"
 HEAD = f"---\n{MARK}\nhide: [toc]\n---"
 RELATIVES = 3
 MOST_NAMES = 400
+PATCH = 14
+"""The side of a patch that a calculator starts with, if nothing else is known."""
 FOUND = frozenset({"Steps", "Spec", "At run time"})
 """Sections that the search of a site finds; every page loads its index, so what repeats them stays out."""
 LEGEND = {
@@ -47,6 +49,7 @@ class Adapter:
     graph: Graph
     facts: Facts
     parity: Sequence[Mapping[str, Any]] = ()
+    patch: int = PATCH
     variants: dict[str, Graph] = field(default_factory=dict)
 
     @property
@@ -55,15 +58,15 @@ class Adapter:
         return self.spec.name
 
 
-def adapter(spec: Spec, parity: Sequence[Mapping[str, Any]] = ()) -> Adapter:
-    """Check a spec for its own dims and those of each variant.
+def adapter(spec: Spec, parity: Sequence[Mapping[str, Any]] = (), patch: int = PATCH) -> Adapter:
+    """Check a spec for its own dims and those of each variant; its calculator starts with that `patch`.
 
     Raises:
         SpecError: the spec has mistakes.
     """
     graph = compose(spec)
     variants = {name: compose(spec, variant=name) for name in spec.variants}
-    return Adapter(spec, graph, facts(graph), parity, variants)
+    return Adapter(spec, graph, facts(graph), parity, patch, variants)
 
 
 def page(shown: Adapter, others: Sequence[Adapter], primitives: str) -> str:
@@ -190,7 +193,8 @@ def _calculator(shown: Adapter) -> str:
         "enter its numbers.</p>"
     )
     about = about if choices[0]["mode"] == "patches" else ""
-    return f'{about}<div class="vc-calculator vc-form">{form(formulas)}{data(formulas, "vc-data")}</div>'
+    fields = form(formulas, shown.patch)
+    return f'{about}<div class="vc-calculator vc-form">{fields}{data(formulas, "vc-data")}</div>'
 
 
 def _source(graph: Graph) -> str:

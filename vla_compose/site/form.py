@@ -7,20 +7,20 @@ from typing import Any
 
 from vla_compose.site.escape import escape
 
-START = {"width": 1280, "height": 720, "patch": 14}
-SQUARE = {"width": 448, "height": 448, "patch": 14}
+START = {"width": 1280, "height": 720}
+SQUARE = {"width": 448, "height": 448}
 
 
-def form(formulas: dict[str, Any]) -> str:
+def form(formulas: dict[str, Any], patch: int) -> str:
     """Fields for the data of `calculator`: image and patch, or free sizes, and what else can be chosen."""
     return (
-        f'<div class="vc-fields">{"".join(_fields(formulas))}</div>'
+        f'<div class="vc-fields">{"".join(_fields(formulas, patch))}</div>'
         '<p class="vc-wrong" role="alert" hidden></p><dl class="vc-answer" aria-live="polite"></dl>'
         "<noscript>The calculator needs JavaScript; the formulas are in the tables above.</noscript>"
     )
 
 
-def _fields(formulas: dict[str, Any]) -> Iterator[str]:
+def _fields(formulas: dict[str, Any], patch: int) -> Iterator[str]:
     first = formulas["choices"][0]
     start = SQUARE if _square(first["placed"]) else START
     if len(formulas["choices"]) > 1:
@@ -29,7 +29,7 @@ def _fields(formulas: dict[str, Any]) -> Iterator[str]:
         yield _number("image width", "width", start["width"], 32768)
         yield _number("image height", "height", start["height"], 32768)
     if first["mode"] == "patches":
-        yield _number("patch size", "patch", start["patch"], 1024)
+        yield _number("patch size", "patch", patch, 1024)
     for name, default, label in first["free"]:
         yield _number(label, f"size-{name}", default, 1_000_000)
     if len(first["routes"]) > 1:

@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from vla_compose.diagnostics import BuildError
-from vla_compose.site.adapter import adapter, page
+from vla_compose.site.adapter import PATCH, adapter, page
 from vla_compose.site.gallery import comparison, gallery
 from vla_compose.spec.model import Spec
 
@@ -24,6 +24,7 @@ def files(
     specs: Sequence[Spec],
     *,
     parity: Mapping[str, Sequence[Mapping[str, Any]]] | None = None,
+    patches: Mapping[str, int] | None = None,
     primitives: str = PRIMITIVES,
 ) -> dict[PurePosixPath, str]:
     """Every file, by its path in the folder of documents; the same bytes for the same specs.
@@ -31,6 +32,7 @@ def files(
     Args:
         specs: valid specs.
         parity: what each was compared with, by the name of the spec.
+        patches: the side of a patch that each calculator starts with, by the name of the spec; 14 otherwise.
         primitives: where the page of a primitive is, with `{}` for its name.
 
     Raises:
@@ -45,7 +47,11 @@ def files(
             )
         if name in TAKEN:
             raise BuildError(f"a spec cannot be called `{name}`, because the gallery has a page of that name")
-    shown = [adapter(spec, (parity or {}).get(spec.name, ())) for spec in sorted(specs, key=lambda s: s.name)]
+    parity, patches = parity or {}, patches or {}
+    shown = [
+        adapter(spec, parity.get(spec.name, ()), patches.get(spec.name, PATCH))
+        for spec in sorted(specs, key=lambda spec: spec.name)
+    ]
     made = {FOLDER / f"{one.name}.md": page(one, shown, primitives) for one in shown}
     made |= {FOLDER / "index.md": gallery(shown), FOLDER / "compare.md": comparison(shown)}
     return made | {ASSETS / name: asset(name) for name in ("adapters.css", "adapters.js")}
