@@ -87,6 +87,7 @@ def test_symbols(text: str, printed: str) -> None:
         ("n[0]", 1, "is not part of an expression"),
         ("n, m", 1, "is not part of an expression"),
         ("n == 2", 2, "is not part of an expression"),
+        ("n + >\nclip", 4, r"`>\\nclip` is not part of an expression"),
         ("n if m else 2", 2, "was not expected here"),
         ("'n'", 0, "is not part of an expression"),
         ("é", 0, "is not part of an expression"),

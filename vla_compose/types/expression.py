@@ -61,6 +61,7 @@ class _Parser:
         match = _TOKEN.match(self.text, self.next_at)
         if match is None:
             found = self.text[self.at : self.at + 12]
+            found = found if found.isprintable() else ascii(found)[1:-1]
             hint = "; division is `//`" if found.startswith("/") else ""
             raise ExpressionError(f"`{found}` is not part of an expression{hint}", self.at)
         self.kind = str(match.lastgroup)
