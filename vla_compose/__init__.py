@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from vla_compose.training.groups import parameter_groups as parameter_groups
     from vla_compose.training.lora import lora_targets as lora_targets
     from vla_compose.training.summary import trainable as trainable
+    from vla_compose.weights.loading import LoadReport as LoadReport
+    from vla_compose.weights.loading import report_of as report_of
     from vla_compose.weights.pretrained import from_pretrained as from_pretrained
     from vla_compose.weights.pushing import push_to_hub as push_to_hub
     from vla_compose.weights.saving import save_pretrained as save_pretrained
@@ -61,6 +63,7 @@ _LATER = {
     "AttachError": "vla_compose.hosts.errors",
     "Attachment": "vla_compose.hosts.attach",
     "Certificate": "vla_compose.originals.certificate",
+    "LoadReport": "vla_compose.weights.loading",
     "ModuleError": "vla_compose.built",
     "VerifyError": "vla_compose.originals.errors",
     "attach": "vla_compose.hosts.attach",
@@ -70,6 +73,7 @@ _LATER = {
     "lora_targets": "vla_compose.training.lora",
     "parameter_groups": "vla_compose.training.groups",
     "push_to_hub": "vla_compose.weights.pushing",
+    "report_of": "vla_compose.weights.loading",
     "save_pretrained": "vla_compose.weights.saving",
     "trainable": "vla_compose.training.summary",
     "verify": "vla_compose.originals.verifying",

@@ -13,9 +13,9 @@ from torch import nn
 import vla_compose
 from tests.hosts.photo import inputs_for
 from tests.weights.models import SMALL, small_model
-from vla_compose.hosts import HOSTS, known
 from vla_compose.hosts.attach import attach, copy_weights
 from vla_compose.hosts.errors import AttachError
+from vla_compose.hosts.registry import HOSTS, known
 from vla_compose.originals.bits import flat
 
 SPECS = Path(__file__).parents[2] / "specs"

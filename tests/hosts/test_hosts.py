@@ -18,9 +18,9 @@ from tests.weights.models import (
     VISION,
     small_model,
 )
-from vla_compose.hosts import HOSTS, find_host, known
 from vla_compose.hosts.attach import attach, copy_weights
 from vla_compose.hosts.naming import home
+from vla_compose.hosts.registry import HOSTS, find_host, known
 
 
 def compose(name):

@@ -12,6 +12,7 @@ import torch
 import vla_compose
 from tests.weights.models import SMALL, small_model
 from tests.weights.server import COMMIT, serving
+from vla_compose.cli.verify import described
 from vla_compose.hosts.fit import own_graph
 from vla_compose.originals.original import load_original
 from vla_compose.originals.verifying import compare, verify
@@ -67,6 +68,7 @@ def differing(certificate):
 def test_every_original_is_equal(name, saved):
     certificate = verify(name, saved(name))
     assert certificate.equal, differing(certificate)
+    assert certificate.uncompared == ()
     assert certificate.dims == dict(vla_compose.compose(name, variant=None, **SMALL[name].dims).values)
     assert certificate.original.startswith("transformers.models.")
     assert len({case.name for case in certificate.cases}) >= 3
@@ -113,6 +115,21 @@ def test_another_activation_is_seen_in_gradients_too(saved, copied):
     certificate = verify(copied("glm4v", ("- activation: gelu", "- activation: gelu_tanh")), saved("glm4v"))
     assert ("gradient of a parameter", "downsample.weight") in differing(certificate)
     assert ("gradient of an input", "x") in differing(certificate)
+
+
+def test_gradients_without_a_partner_are_named(saved, copied):
+    other = copied(
+        "qwen2-vl",
+        ("name: ln_q,", "name: norm_q,"),
+        ("  transformers-5:", "  mine:"),
+        ("prefix: model.visual.merger.\n", "prefix: model.visual.merger.\n    names: {norm_q: ln_q}\n"),
+        ("prefix: visual.merger.\n", "prefix: visual.merger.\n    names: {norm_q: ln_q}\n"),
+    )
+    certificate = verify(other, saved("qwen2-vl"), dtypes=["float32"])
+    assert certificate.equal
+    assert certificate.uncompared == ("norm_q.weight", "norm_q.bias")
+    shown = "\n".join(map(str, described(certificate)))
+    assert "gradients of norm_q.weight, norm_q.bias" in shown
 
 
 def test_two_names_the_wrong_way_round_are_seen(saved, copied):

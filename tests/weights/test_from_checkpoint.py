@@ -14,9 +14,8 @@ from transformers.utils import logging as transformers_logging
 import vla_compose
 from tests.weights.models import SMALL, small_model
 from tests.weights.server import COMMIT, serving
-from vla_compose import weights
+from vla_compose import LoadReport
 from vla_compose.diagnostics import BuildError, SpecError
-from vla_compose.weights import LoadReport
 from vla_compose.weights.errors import CheckpointError
 
 transformers_logging.disable_progress_bar()
@@ -40,7 +39,7 @@ def released(tmp_path_factory):
 
 
 def report_of(module) -> LoadReport:
-    found = weights.report_of(module)
+    found = vla_compose.report_of(module)
     assert found is not None
     return found
 
@@ -110,8 +109,8 @@ def test_the_report_says_where_dims_come_from(released):
     assert report.origins.keys() == DIMS.keys()
     assert "shape of" in report.origins["text"]
     # It belongs to this module, not to a copy that may become something else.
-    assert weights.report_of(copy.deepcopy(module)) is None
-    assert weights.report_of(vla_compose.build("qwen2-vl", device="meta")) is None
+    assert vla_compose.report_of(copy.deepcopy(module)) is None
+    assert vla_compose.report_of(vla_compose.build("qwen2-vl", device="meta")) is None
 
 
 def test_the_module_is_in_train_mode_and_trains(released):
@@ -250,7 +249,7 @@ def test_from_the_hub(released, monkeypatch):
         hub.gated.add("owner/model")
         monkeypatch.setenv("HF_ENDPOINT", hub.endpoint)
         code = (
-            "import vla_compose; from vla_compose.weights import report_of\n"
+            "import vla_compose; from vla_compose import report_of\n"
             "source = dict(source='owner/model', revision='main', token='hf_right')\n"
             "module = vla_compose.from_checkpoint('qwen2-vl', **source)\n"
             "report = report_of(module)\n"

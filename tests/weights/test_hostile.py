@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 
 import vla_compose
 from tests.weights.files import safetensors
-from vla_compose.weights import report_of
+from vla_compose import report_of
 
 DIMS: dict[str, Any] = {
     "qwen2-vl": {"vision": 4, "text": 6},

@@ -6,11 +6,11 @@ from safetensors.torch import save_file
 from torch import nn
 
 import vla_compose
+from vla_compose import report_of
 from vla_compose.check.infer import infer
 from vla_compose.diagnostics import BuildError
 from vla_compose.spec.parse import load_spec
 from vla_compose.spec.reader import read_text
-from vla_compose.weights import report_of
 from vla_compose.weights.checkpoint import Checkpoint, open_checkpoint
 from vla_compose.weights.errors import CheckpointError
 from vla_compose.weights.loading import load_into

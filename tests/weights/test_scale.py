@@ -28,7 +28,8 @@ BLOCK = bytes(range(1, 120)) * 1000
 CHILD = """
 import json, sys, zlib
 import torch, vla_compose
-from vla_compose.weights import adapter, checkpoint, report_of
+from vla_compose import report_of
+from vla_compose.weights import adapter, checkpoint
 torch.set_num_threads(1)
 vla_compose.build("qwen3-vl", device="meta")
 

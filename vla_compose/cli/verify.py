@@ -104,6 +104,9 @@ def described(certificate: Certificate) -> Iterator[Section]:
         ("dims", dims),
         ("versions", versions),
     ]
+    if certificate.uncompared:
+        names = ", ".join(certificate.uncompared)
+        facts.append(("not compared", f"gradients of {names}: the original has no parameters of these names"))
     yield Section(certificate.spec, facts)
     columns = ("case", "dtype", "tensors", "bits", "differing", "largest difference")
     rows = [_row(case) for case in certificate.cases]

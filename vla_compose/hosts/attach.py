@@ -12,12 +12,12 @@ from torch import Tensor, nn
 from vla_compose.built import built
 from vla_compose.check.graph import Graph
 from vla_compose.compiled import graph_of
-from vla_compose.hosts import find_host
 from vla_compose.hosts.base import Host
 from vla_compose.hosts.changes import Changes
 from vla_compose.hosts.errors import AttachError
 from vla_compose.hosts.fit import check_fit, check_tensors, check_values, own_graph
 from vla_compose.hosts.naming import in_model, keep_names
+from vla_compose.hosts.registry import find_host
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,6 +73,7 @@ class Certificate:
         device: where both ran.
         threads: how many torch used.
         versions: of everything that may change a bit.
+        uncompared: parameters whose gradients have none of the original beside them.
         cases: what was compared.
     """
 
@@ -91,6 +92,7 @@ class Certificate:
     device: str
     threads: int
     versions: Mapping[str, str]
+    uncompared: tuple[str, ...]
     cases: tuple[Case, ...]
 
     @property

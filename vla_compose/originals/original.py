@@ -16,9 +16,9 @@ import torch
 from safetensors import safe_open
 from torch import Tensor, nn
 
-from vla_compose.hosts import HOSTS, find_host
 from vla_compose.hosts.base import Host
 from vla_compose.hosts.errors import AttachError
+from vla_compose.hosts.registry import HOSTS, find_host
 from vla_compose.originals.errors import VerifyError
 from vla_compose.weights.checkpoint import Checkpoint
 from vla_compose.weights.errors import shown

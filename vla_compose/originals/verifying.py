@@ -15,10 +15,10 @@ from vla_compose.api import Source, list_specs, load
 from vla_compose.built import built
 from vla_compose.check.graph import Graph
 from vla_compose.diagnostics import BuildError
-from vla_compose.hosts import HOSTS
 from vla_compose.hosts.errors import AttachError
 from vla_compose.hosts.fit import check_fit, own_graph
 from vla_compose.hosts.naming import in_model
+from vla_compose.hosts.registry import HOSTS
 from vla_compose.lower.module import source as generated
 from vla_compose.originals.bits import bits, differing_bits, flat, largest_difference, sha256
 from vla_compose.originals.certificate import Case, Certificate, Compared
@@ -122,6 +122,7 @@ def verify(
         device="cpu",
         threads=torch.get_num_threads(),
         versions=_versions(transformers.__version__),
+        uncompared=_uncompared(ours, original, graph, own) if gradients else (),
         cases=tuple(cases),
     )
 
@@ -159,6 +160,13 @@ def compare(
             compared += _gradients(ours, original, graph, own, (left, right), (mine, theirs))
         sizes = {key: _described(value) for key, value in inputs.items()}
         yield Case(name, _named(dtype), sizes, tuple(compared))
+
+
+def _uncompared(ours: nn.Module, original: Original, graph: Graph, own: Graph) -> tuple[str, ...]:
+    """Parameters of ours whose gradient has none beside it, because the original knows no such name."""
+    there = in_model(graph, original.host.seat, own.spec)
+    theirs = original.parameters()
+    return tuple(name for name, _ in ours.named_parameters() if there.get(name) not in theirs)
 
 
 def _gradients(

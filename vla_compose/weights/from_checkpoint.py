@@ -51,7 +51,7 @@ def from_checkpoint(
         dims: integers that replace dims of the spec; must agree with the checkpoint.
 
     Returns:
-        The module, in train mode. `vla_compose.weights.report_of` says what was loaded, and from where.
+        The module, in train mode. `vla_compose.report_of` says what was loaded, and from where.
 
     Raises:
         SpecError: the spec has mistakes, or has them with the dims of the checkpoint.
