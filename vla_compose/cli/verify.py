@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -13,7 +13,7 @@ from vla_compose.cli.console import FINDINGS, examples, show
 from vla_compose.cli.documents import DimOption, ForceOption, SpecArgument, VariantOption
 
 if TYPE_CHECKING:
-    from vla_compose.originals.certificate import Case, Certificate
+    from vla_compose.originals.certificate import Case, Certificate, Compared
     from vla_compose.report.table import Section
 
 HELP = f"""Compare a spec with its original, bit for bit.
@@ -111,6 +111,7 @@ def described(certificate: Certificate) -> Iterator[Section]:
     columns = ("case", "dtype", "tensors", "bits", "differing", "largest difference")
     rows = [_row(case) for case in certificate.cases]
     yield Section("compared", rows, columns, frozenset({2, 3, 4, 5}))
+    yield Section("over all cases", list(_sums(certificate)), ("tensor", *columns[3:]), frozenset({1, 2, 3}))
     differing = [
         (case.name, case.dtype, f"{found.what} {found.name}", f"{found.differing:,}", _number(found.largest))
         for case in certificate.cases
@@ -128,11 +129,31 @@ def described(certificate: Certificate) -> Iterator[Section]:
     yield Section("", [("result", f"{certificate.result}: {verdict}")])
 
 
+_SUMS = {
+    "gradient of a parameter": "gradients of parameters",
+    "gradient of an input": "gradients of inputs",
+}
+
+
+def _sums(certificate: Certificate) -> Iterator[tuple[str, ...]]:
+    """Every output, and all gradients of a kind together."""
+    found: dict[str, list[Compared]] = {}
+    for case in certificate.cases:
+        for one in case.compared:
+            found.setdefault(_SUMS.get(one.what, f"output {one.name}"), []).append(one)
+    for name, tensors in found.items():
+        numbers = (sum(one.bits for one in tensors), sum(one.differing for one in tensors))
+        yield name, *(f"{number:,}" for number in numbers), _number(_largest(tensors))
+
+
+def _largest(found: Sequence[Compared]) -> float | None:
+    known = [one.largest for one in found]
+    return None if None in known else max((value for value in known if value is not None), default=0.0)
+
+
 def _row(case: Case) -> tuple[str, ...]:
-    largest = [found.largest for found in case.compared]
-    known = None if None in largest else max((value for value in largest if value is not None), default=0.0)
     numbers = (len(case.compared), sum(found.bits for found in case.compared), case.differing)
-    return case.name, case.dtype, *(f"{number:,}" for number in numbers), _number(known)
+    return case.name, case.dtype, *(f"{number:,}" for number in numbers), _number(_largest(case.compared))
 
 
 def _number(value: float | None) -> str:
