@@ -25,9 +25,11 @@ def build(folder: Path, seed: str = "random") -> None:
     Raises:
         subprocess.CalledProcessError: mkdocs finds something wrong; it has printed what.
     """
-    settings = {"NO_MKDOCS_2_WARNING": "1", "SOURCE_DATE_EPOCH": _date(), "PYTHONHASHSEED": seed}
+    settings = (
+        {"SOURCE_DATE_EPOCH": _date()} | os.environ | {"NO_MKDOCS_2_WARNING": "1", "PYTHONHASHSEED": seed}
+    )
     command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(folder)]
-    subprocess.run(command, cwd=ROOT, env=settings | os.environ, check=True)
+    subprocess.run(command, cwd=ROOT, env=settings, check=True)
 
 
 def _date() -> str:

@@ -105,14 +105,22 @@ def test_search_knows_primitives_and_errors(visit):
     assert "/errors/VC201/" in results(visit(search=True).open(""), "VC201")
 
 
-def test_copy_button_copies_the_whole_spec(visit):
-    page = visit().open("primitives/norm/")
+@pytest.mark.parametrize(
+    ("address", "path"),
+    [
+        ("primitives/norm/", "tools/examples/norm.yaml"),
+        ("adapters/hunyuan-ocr/", "specs/hunyuan-ocr.yaml"),
+        ("adapters/ernie4-5-vl-moe/", "specs/ernie4-5-vl-moe.yaml"),
+    ],
+)
+def test_copy_button_copies_the_whole_spec(visit, address, path):
+    page = visit().open(address)
     block = page.locator("pre").first
     block.hover()
     block.get_by_title("Copy to clipboard").click()
     page.wait_for_function("navigator.clipboard.readText().then((text) => text.length > 0)")
     copied = page.evaluate("navigator.clipboard.readText()")
-    assert copied.strip() == (site.ROOT / "tools/examples/norm.yaml").read_text(encoding="utf-8").strip()
+    assert copied.strip() == (site.ROOT / path).read_text(encoding="utf-8").strip()
 
 
 def test_palette_toggle_stays_on_the_next_page(visit):
