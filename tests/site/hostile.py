@@ -24,7 +24,7 @@ PAYLOADS = (
 
 
 def hostile(name: str, payload: str) -> str:
-    """A valid spec with a payload in its summary, its comments, its links and the names of its sizes."""
+    """A valid spec with a payload in its summary, its comments and its links."""
     link = "https://evil.example/" + "".join(c for c in payload if not c.isspace() and c not in "<>\"'")
     return f"""# {payload}
 spec_version: 1

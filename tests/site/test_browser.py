@@ -106,15 +106,15 @@ def test_search_knows_primitives_and_errors(visit):
 
 
 @pytest.mark.parametrize(
-    ("address", "path"),
+    ("name", "path"),
     [
         ("primitives/norm/", "tools/examples/norm.yaml"),
         ("adapters/hunyuan-ocr/", "specs/hunyuan-ocr.yaml"),
         ("adapters/ernie4-5-vl-moe/", "specs/ernie4-5-vl-moe.yaml"),
     ],
 )
-def test_copy_button_copies_the_whole_spec(visit, address, path):
-    page = visit().open(address)
+def test_copy_button_copies_the_whole_spec(visit, name, path):
+    page = visit().open(name)
     block = page.locator("pre").first
     block.hover()
     block.get_by_title("Copy to clipboard").click()
