@@ -11,13 +11,14 @@ from pathlib import Path
 import pytest
 
 import vla_compose
-from tools.adapter_pages import PATCHES
+from tools.adapter_pages import STARTS
 from vla_compose.check.routes import routes
 from vla_compose.cli.sizes import grid_of, grid_sizes
 from vla_compose.diagnostics import BuildError
 from vla_compose.primitives.base import rows
 from vla_compose.report.table import flops
 from vla_compose.site.calculator import calculate, calculator
+from vla_compose.site.form import USUAL, Start
 from vla_compose.spec.parse import load_spec
 from vla_compose.spec.reader import read_text
 
@@ -121,7 +122,8 @@ def test_images_are_resized_as_by_the_processor(name: str, original: str) -> Non
     """Bounds on the number of pixels apart, which the calculator does not know."""
     module = import_module(f"transformers.models.{original}.image_processing_pil_{original}")
     video = {"num_frames": 2} if "num_frames" in signature(module.smart_resize).parameters else {}
-    found, rng, patch = calculator(vla_compose.compose(name), "x"), random.Random(name), PATCHES.get(name, 14)
+    found, rng = calculator(vla_compose.compose(name), "x"), random.Random(name)
+    patch = STARTS.get(name, USUAL).patch
     sizes = {free: 1 for free, *_ in found["free"]}
     for _ in range(100):
         width, height = rng.randint(2 * patch, 3000), rng.randint(2 * patch, 3000)
@@ -148,6 +150,16 @@ def test_the_calculator_starts_with_the_patches_of_the_model(name: str) -> None:
     module = import_module(f"transformers.models.{package}.configuration_{package}")
     side = getattr(module, config)().patch_size
     side = side if isinstance(side, int) else side[0]
-    assert PATCHES.get(name, 14) == side
+    assert STARTS.get(name, USUAL).patch == side
     page = (Path(__file__).parents[2] / "docs/adapters" / f"{name}.md").read_text("utf-8")
     assert f'name="patch" value="{side}"' in page
+
+
+def test_calculators_of_models_with_one_size_of_image_start_with_it() -> None:
+    from transformers import LlavaConfig
+    from transformers.models.idefics3.image_processing_pil_idefics3 import Idefics3ImageProcessorPil
+
+    llava = LlavaConfig().vision_config
+    assert STARTS["llava"] == Start(llava.patch_size, (llava.image_size, llava.image_size))
+    side = Idefics3ImageProcessorPil.max_image_size["longest_edge"]
+    assert STARTS["idefics3"] == Start(image=(side, side))

@@ -18,7 +18,7 @@ from vla_compose.site.diagram import diagram, times
 from vla_compose.site.escape import block, code, data, escape, link, prose
 from vla_compose.site.escape import table as plain_table
 from vla_compose.site.facts import Facts, facts
-from vla_compose.site.form import form
+from vla_compose.site.form import USUAL, Start, form
 from vla_compose.spec.model import ROOT, Spec
 
 MARK = "# made by vla-compose docs"
@@ -26,8 +26,6 @@ MARK = "# made by vla-compose docs"
 HEAD = f"---\n{MARK}\nhide: [toc]\n---"
 RELATIVES = 3
 MOST_NAMES = 400
-PATCH = 14
-"""The side of a patch that a calculator starts with, if nothing else is known."""
 FOUND = frozenset({"Steps", "Spec", "At run time"})
 """Sections that the search of a site finds; every page loads its index, so what repeats them stays out."""
 LEGEND = {
@@ -49,7 +47,7 @@ class Adapter:
     graph: Graph
     facts: Facts
     parity: Sequence[Mapping[str, Any]] = ()
-    patch: int = PATCH
+    start: Start = USUAL
     variants: dict[str, Graph] = field(default_factory=dict)
 
     @property
@@ -58,15 +56,15 @@ class Adapter:
         return self.spec.name
 
 
-def adapter(spec: Spec, parity: Sequence[Mapping[str, Any]] = (), patch: int = PATCH) -> Adapter:
-    """Check a spec for its own dims and those of each variant; its calculator starts with that `patch`.
+def adapter(spec: Spec, parity: Sequence[Mapping[str, Any]] = (), start: Start = USUAL) -> Adapter:
+    """Check a spec for its own dims and those of each variant; its calculator starts with `start`.
 
     Raises:
         SpecError: the spec has mistakes.
     """
     graph = compose(spec)
     variants = {name: compose(spec, variant=name) for name in spec.variants}
-    return Adapter(spec, graph, facts(graph), parity, patch, variants)
+    return Adapter(spec, graph, facts(graph), parity, start, variants)
 
 
 def page(shown: Adapter, others: Sequence[Adapter], primitives: str) -> str:
@@ -193,7 +191,7 @@ def _calculator(shown: Adapter) -> str:
         "enter its numbers.</p>"
     )
     about = about if choices[0]["mode"] == "patches" else ""
-    fields = form(formulas, shown.patch)
+    fields = form(formulas, shown.start)
     return f'{about}<div class="vc-calculator vc-form">{fields}{data(formulas, "vc-data")}</div>'
 
 

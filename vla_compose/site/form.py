@@ -3,33 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from vla_compose.site.escape import escape
 
-START = {"width": 1280, "height": 720}
-SQUARE = {"width": 448, "height": 448}
+WIDE = (1280, 720)
+SQUARE = (448, 448)
 
 
-def form(formulas: dict[str, Any], patch: int) -> str:
+@dataclass(frozen=True, slots=True)
+class Start:
+    """What a calculator starts with: the side of a patch, and width and height of an image; all in pixels."""
+
+    patch: int = 14
+    image: tuple[int, int] | None = None
+
+
+USUAL = Start()
+
+
+def form(formulas: dict[str, Any], start: Start) -> str:
     """Fields for the data of `calculator`: image and patch, or free sizes, and what else can be chosen."""
     return (
-        f'<div class="vc-fields">{"".join(_fields(formulas, patch))}</div>'
+        f'<div class="vc-fields">{"".join(_fields(formulas, start))}</div>'
         '<p class="vc-wrong" role="alert" hidden></p><dl class="vc-answer" aria-live="polite"></dl>'
         "<noscript>The calculator needs JavaScript; the formulas are in the tables above.</noscript>"
     )
 
 
-def _fields(formulas: dict[str, Any], patch: int) -> Iterator[str]:
+def _fields(formulas: dict[str, Any], start: Start) -> Iterator[str]:
     first = formulas["choices"][0]
-    start = SQUARE if _square(first["placed"]) else START
+    width, height = start.image or (SQUARE if _square(first["placed"]) else WIDE)
     if len(formulas["choices"]) > 1:
         yield _select("size", "choice", [choice["label"] for choice in formulas["choices"]])
     if first["mode"] != "sizes":
-        yield _number("image width", "width", start["width"], 32768)
-        yield _number("image height", "height", start["height"], 32768)
+        yield _number("image width", "width", width, 32768)
+        yield _number("image height", "height", height, 32768)
     if first["mode"] == "patches":
-        yield _number("patch size", "patch", patch, 1024)
+        yield _number("patch size", "patch", start.patch, 1024)
     for name, default, label in first["free"]:
         yield _number(label, f"size-{name}", default, 1_000_000)
     if len(first["routes"]) > 1:

@@ -9,7 +9,8 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from vla_compose.diagnostics import BuildError
-from vla_compose.site.adapter import PATCH, adapter, page
+from vla_compose.site.adapter import adapter, page
+from vla_compose.site.form import USUAL, Start
 from vla_compose.site.gallery import comparison, gallery
 from vla_compose.spec.model import Spec
 
@@ -24,7 +25,7 @@ def files(
     specs: Sequence[Spec],
     *,
     parity: Mapping[str, Sequence[Mapping[str, Any]]] | None = None,
-    patches: Mapping[str, int] | None = None,
+    starts: Mapping[str, Start] | None = None,
     primitives: str = PRIMITIVES,
 ) -> dict[PurePosixPath, str]:
     """Every file, by its path in the folder of documents; the same bytes for the same specs.
@@ -32,7 +33,7 @@ def files(
     Args:
         specs: valid specs.
         parity: what each was compared with, by the name of the spec.
-        patches: the side of a patch that each calculator starts with, by the name of the spec; 14 otherwise.
+        starts: what calculators start with, by the name of the spec.
         primitives: where the page of a primitive is, with `{}` for its name.
 
     Raises:
@@ -47,9 +48,9 @@ def files(
             )
         if name in TAKEN:
             raise BuildError(f"a spec cannot be called `{name}`, because the gallery has a page of that name")
-    parity, patches = parity or {}, patches or {}
+    parity, starts = parity or {}, starts or {}
     shown = [
-        adapter(spec, parity.get(spec.name, ()), patches.get(spec.name, PATCH))
+        adapter(spec, parity.get(spec.name, ()), starts.get(spec.name, USUAL))
         for spec in sorted(specs, key=lambda spec: spec.name)
     ]
     made = {FOLDER / f"{one.name}.md": page(one, shown, primitives) for one in shown}
