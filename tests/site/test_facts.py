@@ -20,8 +20,8 @@ EXPECTED = {
     "hunyuan-ocr": (
         "convolution", "4", "raster", True, ("row end", "start", "end"), False, "h*w → 2 + (h//2)*(w//2+1)",
     ),
-    "qwen-vl": ("resampler", "fixed", "raster", False, ("queries",), True, "s*s → 256"),
-    "idefics2": ("resampler", "fixed", "any", False, ("queries",), True, "n → 64"),
+    "qwen-vl": ("resampler", "any number", "raster", False, ("queries",), True, "s*s → 256"),
+    "idefics2": ("resampler", "any number", "any", False, ("queries",), True, "n → 64"),
     "llava-next": ("projector", "varies", "raster", True, ("row end",), False, "577 → anyres"),
     "granite-docling": ("patch merger", "16 or 4", "raster", False, (), False, "1024*b → 64*b or 256*b"),
 }  # fmt: skip

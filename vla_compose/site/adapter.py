@@ -17,7 +17,7 @@ from vla_compose.site.calculator import calculator
 from vla_compose.site.diagram import diagram, times
 from vla_compose.site.escape import block, code, data, escape, link, prose
 from vla_compose.site.escape import table as plain_table
-from vla_compose.site.facts import Facts, facts
+from vla_compose.site.facts import Facts, facts, flat
 from vla_compose.site.form import USUAL, Start, form
 from vla_compose.spec.model import ROOT, Spec
 
@@ -118,7 +118,7 @@ def _sheet(shown: Adapter) -> str:
     """The diagram, and beside it what to know at a glance."""
     graph = shown.graph
     listed = "".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in glance(shown))
-    drawn = {type(node.step.body).drawn for checked in graph.chains for node in _flat(checked.nodes)}
+    drawn = {type(node.step.body).drawn for checked in graph.chains for node in flat(checked.nodes)}
     keys = "".join(
         f'<span class="vc-key-{role}">{text}</span>' for role, text in LEGEND.items() if role in drawn
     )
@@ -132,12 +132,6 @@ def _sheet(shown: Adapter) -> str:
     figure = f'<figure class="vc-figure">{diagram(graph)}</figure>'
     cost = f'<div class="vc-cost"><h2 id="calculator">Calculator</h2>{_calculator(shown)}</div>'
     return f'<div class="vc-sheet">{about}{figure}{cost}</div>'
-
-
-def _flat(nodes: Sequence[Node]) -> Iterator[Node]:
-    for node in nodes:
-        yield node
-        yield from _flat(node.body)
 
 
 def _steps(graph: Graph, primitives: str) -> Iterator[str]:

@@ -24,7 +24,7 @@ class Facts:
     Attributes:
         family: `resampler`, `attention`, `convolution`, `patch merger` or `projector`, by what its steps do.
         patches_per_token: how many patches become one token of the first output, such as `4` or `4 or 16`;
-            `fixed` where the number of tokens does not depend on the image; `varies` where it cannot be told.
+            `any number` where the number of tokens does not depend on the image; `varies` where it cannot be told.
         order: how the tokens of the first input lie: `block`, `raster`, `window`, `any`.
         grid: whether `forward` is told rows and columns.
         learned: places of learned tokens, such as `row end`.
@@ -45,7 +45,7 @@ class Facts:
 
 def facts(graph: Graph) -> Facts:
     """The facts of a spec."""
-    nodes = list(_nodes([node for checked in graph.chains for node in checked.nodes]))
+    nodes = list(flat([node for checked in graph.chains for node in checked.nodes]))
     drawn = {type(node.step.body).drawn for node in nodes}
     learned = [place for node in nodes for place in node.step.body.learned()]
     output, edge = graph.outputs[0]
@@ -75,10 +75,11 @@ def _joined(inside: TensorType, outside: TensorType) -> bool:
     return bool(inside.axes[0].size.symbols() & outside.axes[-2].size.symbols())
 
 
-def _nodes(nodes: Sequence[Node]) -> Iterator[Node]:
+def flat(nodes: Sequence[Node]) -> Iterator[Node]:
+    """Steps, each followed by those inside it."""
     for node in nodes:
         yield node
-        yield from _nodes(node.body)
+        yield from flat(node.body)
 
 
 def _family(drawn: Set[str], learned: Sequence[str]) -> str:
@@ -108,7 +109,7 @@ def _ratio(graph: Graph, route: Route) -> str:
     if not before or not after:
         return "varies"
     if after == twice and _at(inside, graph, 2 * LARGE) != before:
-        return "fixed"
+        return "any number"
     ratio = Fraction(before, after)
     whole = round(ratio)
     near = whole > 0 and abs(ratio / whole - 1) < Fraction(1, 50)

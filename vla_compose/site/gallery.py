@@ -109,7 +109,7 @@ def _facets(shown: Adapter) -> dict[str, object]:
         "attention": ["yes" if found.attention else "no"],
     }
     first = found.patches_per_token.split(" or ")[0]
-    ratio = float(first) if first.replace(".", "").isdigit() else {"fixed": 1e9, "varies": 1e10}[first]
+    ratio = float(first) if first.replace(".", "").isdigit() else {"any number": 1e9, "varies": 1e10}[first]
     words = {name: ", ".join(map(str, value)) for name, value in facets.items() if isinstance(value, list)}
     sizes = ", ".join(shown.variants)
     facets["sort"] = words | {
