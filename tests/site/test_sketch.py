@@ -94,6 +94,22 @@ def test_every_number_stands_once(name: str) -> None:
         assert told == list(range(len(told)))
 
 
+def test_captions_count_in_words() -> None:
+    text = """spec_version: 1
+name: registers
+dims: {d: 4}
+inputs: {x: b 5+(s s) d}
+steps:
+  - linear: {name: fc, out: d}
+"""
+    sketch = sketches(vla_compose.compose(load_spec(read_text(text)))).inputs["x"]
+    assert sketch is not None
+    assert sketch.caption == "5 extra tokens, 4 × 4 in rows"
+    single = sketches(vla_compose.compose("internvl")).inputs["x"]
+    assert single is not None
+    assert single.caption.startswith("1 extra token, ")
+
+
 def test_a_grid_that_is_too_large_has_no_sketch() -> None:
     text = """spec_version: 1
 name: large

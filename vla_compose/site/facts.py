@@ -24,7 +24,8 @@ class Facts:
     Attributes:
         family: `resampler`, `attention`, `convolution`, `patch merger` or `projector`, by what its steps do.
         patches_per_token: how many patches become one token of the first output, such as `4` or `4 or 16`;
-            `any number` where the number of tokens does not depend on the image; `varies` where it cannot be told.
+            `any number` where the number of tokens does not depend on the image; `varies` where it cannot
+            be told.
         order: how the tokens of the first input lie: `block`, `raster`, `window`, `any`.
         grid: whether `forward` is told rows and columns.
         learned: places of learned tokens, such as `row end`.

@@ -170,7 +170,7 @@ def _sequence(segments: Sequence[Group], example: Example, marks: Marks) -> Sket
                 role = "end"
             cells = tuple(Cell(0, column, number + column, role) for column in range(min(fixed, 4)))
             parts.append(Part(1, len(cells), cells))
-            said.append(f"{fixed} {_ROLES[role]}")
+            said.append(f"{fixed} {_ROLES[role]}{'s' if fixed > 1 else ''}")
             number += fixed
             continue
         made = _grid(group, example, marks, number)
