@@ -70,6 +70,12 @@ def test_what_is_no_name(name: object) -> None:
         check_name(name)
 
 
+def test_a_name_that_is_too_long_hears_so() -> None:
+    assert check_name("a" * 63)
+    with pytest.raises(ValueError, match="at most 63 characters"):
+        check_name("a" * 64)
+
+
 @pytest.mark.parametrize(
     "name",
     ["class", "a.if", "None", "__init__", "a.__x", "forward", "a.training", "_modules", "train", "self"],

@@ -15,7 +15,9 @@ from vla_compose.types.dim import Dim
 from vla_compose.types.expression import ExpressionError, parse_expression
 
 SAME = "same"
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}(\.([A-Za-z_][A-Za-z0-9_]{0,62}|[0-9]{1,4}))*\Z")
+LONGEST_PART = 63
+_PART = rf"[A-Za-z_][A-Za-z0-9_]{{0,{LONGEST_PART - 1}}}"
+_NAME = re.compile(rf"{_PART}(\.({_PART}|[0-9]{{1,4}}))*\Z")
 
 # Attributes of torch.nn.Module, which a submodule of that name would break. Checked against torch by a test.
 RESERVED = frozenset(
@@ -67,9 +69,8 @@ def check_name(value: object) -> str:
     if not isinstance(value, str):
         raise fault("name", "a name was expected")
     if not _NAME.match(value):
-        raise fault(
-            "name", f"`{ascii(value)[1:-1]}` is not a name: letters, digits and `_`, parts joined by dots"
-        )
+        wanted = f"letters, digits and `_`, parts of at most {LONGEST_PART} characters joined by dots"
+        raise fault("name", f"`{ascii(value)[1:-1]}` is not a name: {wanted}")
     for part in value.split("."):
         if keyword.iskeyword(part):
             raise fault("reserved", f"`{part}` is a Python keyword")
