@@ -48,5 +48,5 @@ def _card(drawing: Drawing, name: str, x: float, y: float) -> None:
     left, top = x + INSET, y + 42 + (ROOM[1] - tall * scale) / 2
     drawing.parts.append(f'<g transform="translate({left:.1f} {top:.1f}) scale({scale:.3f})">')
     drawing.parts += [*cells.parts, "</g>"]
-    tokens = found.tokens.replace("*", "·").replace("anyres", "what the image asks for")
+    tokens = found.tokens.replace("*", "·")
     drawing.text(x + INSET, y + TALL - 16, tokens, "vc-t vc-code vc-formula")

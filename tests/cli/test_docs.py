@@ -43,6 +43,7 @@ def test_it_writes_a_project(run, specs: Path, tmp_path: Path) -> None:
         "docs/adapters/two.md",
         "docs/assets/adapters.css",
         "docs/assets/adapters.js",
+        "docs/assets/compare.js",
         "docs/index.md",
         "mkdocs.yml",
     ]
@@ -54,7 +55,7 @@ def test_it_writes_a_project(run, specs: Path, tmp_path: Path) -> None:
 def test_the_project_may_lie_among_the_specs(run, specs: Path, inside: str) -> None:
     """Its own mkdocs.yml is YAML and no spec."""
     out = specs / inside
-    for wanted in ("8 files changed", "0 files changed"):
+    for wanted in ("9 files changed", "0 files changed"):
         done = run("docs", specs, "-o", out)
         assert (done.code, done.err) == (0, f"2 specs in {out}, {wanted}\n")
     assert run("docs", specs, "-o", out, "--check").code == 0

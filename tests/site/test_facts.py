@@ -22,7 +22,7 @@ EXPECTED = {
     ),
     "qwen-vl": ("resampler", "any number", "raster", False, ("queries",), True, "s*s → 256"),
     "idefics2": ("resampler", "any number", "any", False, ("queries",), True, "n → 64"),
-    "llava-next": ("projector", "varies", "raster", True, ("row end",), False, "577 → anyres"),
+    "llava-next": ("projector", "varies", "raster", True, ("row end",), False, "577 a tile → by image size"),
     "granite-docling": ("patch merger", "16 or 4", "raster", False, (), False, "1024*b → 64*b or 256*b"),
 }  # fmt: skip
 

@@ -55,7 +55,9 @@ def facts(graph: Graph) -> Facts:
     before = formula.tokens(inside, graph.values)
     if _joined(inside, known):
         before = str(rows(inside).substitute(graph.values))
-    after = [formula.tokens(known.substitute(route.sizes), graph.values) for route in routes(graph)]
+    if known.each is not None and known.each.constant is None:
+        before += " a tile"
+    after = [_tokens(known.substitute(route.sizes), graph) for route in routes(graph)]
     return Facts(
         family=_family(drawn, learned),
         patches_per_token=" or ".join(dict.fromkeys(_ratio(graph, route) for route in routes(graph))),
@@ -66,6 +68,15 @@ def facts(graph: Graph) -> Facts:
         tokens=f"{before} → {' or '.join(dict.fromkeys(after))}",
         parameters=graph.parameters(),
         outputs=len(graph.outputs),
+    )
+
+
+def _tokens(outside: TensorType, graph: Graph) -> str:
+    """The number of tokens as a formula, unless the pixels of an image decide."""
+    told = {name for value in graph.spec.inputs.values() for name in getattr(value, "names", ())}
+    told |= {name for edge in graph.inputs.values() for name in edge.type.symbols()}
+    return (
+        formula.tokens(outside, graph.values) if told.issuperset(outside.symbols()) else "by image size"
     )
 
 

@@ -55,7 +55,7 @@ def files(
     ]
     made = {FOLDER / f"{one.name}.md": page(one, shown, primitives) for one in shown}
     made |= {FOLDER / "index.md": gallery(shown), FOLDER / "compare.md": comparison(shown)}
-    return made | {ASSETS / name: asset(name) for name in ("adapters.css", "adapters.js")}
+    return made | {ASSETS / name: asset(name) for name in ("adapters.css", "adapters.js", "compare.js")}
 
 
 def asset(name: str) -> str:
