@@ -75,9 +75,7 @@ def _tokens(outside: TensorType, graph: Graph) -> str:
     """The number of tokens as a formula, unless the pixels of an image decide."""
     told = {name for value in graph.spec.inputs.values() for name in getattr(value, "names", ())}
     told |= {name for edge in graph.inputs.values() for name in edge.type.symbols()}
-    return (
-        formula.tokens(outside, graph.values) if told.issuperset(outside.symbols()) else "by image size"
-    )
+    return formula.tokens(outside, graph.values) if told.issuperset(outside.symbols()) else "by image size"
 
 
 def _joined(inside: TensorType, outside: TensorType) -> bool:
