@@ -49,6 +49,8 @@ def load(name_or_path: str | os.PathLike[str]) -> Spec:
 def check(name_or_path_or_text: str | os.PathLike[str]) -> list[Diagnostic]:
     """Find every mistake in a spec, at its own dims and at those of each variant. Never imports torch.
 
+    Types are checked once all fields are right, because a step with a wrong field has no certain type.
+
     Args:
         name_or_path_or_text: the name of a shipped spec, a path, or YAML text (anything with a line break).
 
