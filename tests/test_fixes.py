@@ -8,7 +8,7 @@ import vla_compose
 from vla_compose.catalog import shipped
 from vla_compose.diagnostics import Edit, Span
 from vla_compose.fixes import ROUNDS, fix
-from vla_compose.spec.faults import nearest, slip
+from vla_compose.spec.words import nearest, slip
 
 GOOD = """\
 # the head

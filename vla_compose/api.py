@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from operator import index
 from pathlib import Path
@@ -14,10 +14,11 @@ from vla_compose.check.graph import Graph
 from vla_compose.check.infer import infer
 from vla_compose.diagnostics import BuildError, Diagnostic, SpecError
 from vla_compose.lower.module import source
-from vla_compose.spec.faults import nearest
+from vla_compose.spec.faults import Faults
 from vla_compose.spec.model import Spec
 from vla_compose.spec.parse import load_spec, parse_spec
 from vla_compose.spec.reader import Document, read_file, read_text
+from vla_compose.spec.words import nearest
 from vla_compose.types.dim import Dim
 
 if TYPE_CHECKING:
@@ -39,9 +40,8 @@ def load(name_or_path: str | os.PathLike[str]) -> Spec:
     Raises:
         SpecError: with every mistake, each with its line and a fix.
     """
-    spec = load_spec(_document(name_or_path))
-    found = _check_spec(spec)
-    if found:
+    spec, found = _checked(_document(name_or_path))
+    if spec is None or found:
         raise SpecError(found)
     return spec
 
@@ -66,8 +66,7 @@ def check(name_or_path_or_text: str | os.PathLike[str]) -> list[Diagnostic]:
 
 def check_document(document: Document) -> list[Diagnostic]:
     """`check` for a document that was read already."""
-    spec, faults = parse_spec(document)
-    return _in_file_order(faults.found) if spec is None else _check_spec(spec)
+    return _checked(document)[1]
 
 
 def build(
@@ -201,20 +200,30 @@ def _with_hint(found: Diagnostic, name: str) -> Diagnostic:
     return replace(found, help="run `vla-compose list` to see the shipped specs") if bare else found
 
 
-def _check_spec(spec: Spec) -> list[Diagnostic]:
-    """Mistakes of types, for the spec's own dims and for each variant."""
-    try:
-        infer(spec)
-    except SpecError as error:
-        return _in_file_order(error.diagnostics)
+def _checked(document: Document) -> tuple[Spec | None, list[Diagnostic]]:
+    spec, faults = parse_spec(document)
+    return spec, _in_file_order(faults.found if spec is None else _check_spec(spec, faults))
+
+
+def _check_spec(spec: Spec, faults: Faults) -> list[Diagnostic]:
+    """All mistakes: those of fields, and those of types for the spec's own dims and for each variant."""
+    variants = {name: faults.again() for name in spec.variants}
+    found = _inferred(spec, faults)
+    places = {one.span for one in found}
     failing: dict[Diagnostic, list[str]] = {}
-    for name, dims in spec.variants.items():
-        try:
-            infer(spec, dims, variant=name)
-        except SpecError as error:
-            for found in error.diagnostics:
-                failing.setdefault(found, []).append(name)
-    return _in_file_order([_in_variants(found, names) for found, names in failing.items()])
+    for name, other in variants.items():
+        for one in _inferred(spec, other, name):
+            if one.span not in places:
+                failing.setdefault(one, []).append(name)
+    return [*found, *(_in_variants(one, names) for one, names in failing.items())]
+
+
+def _inferred(spec: Spec, faults: Faults, variant: str | None = None) -> Sequence[Diagnostic]:
+    try:
+        infer(spec, spec.variants[variant] if variant else None, faults, variant=variant)
+    except SpecError as error:
+        return error.diagnostics
+    return ()
 
 
 def _in_variants(found: Diagnostic, names: list[str]) -> Diagnostic:

@@ -71,7 +71,7 @@ class _State:
         if type(version) is not int or version != SPEC_VERSION:
             stage = _VERSION
         else:
-            stage = _FIELDS if parse_spec(document)[0] is None else _TYPES
+            stage = _FIELDS if parse_spec(document)[1].found else _TYPES
         return cls(stage, tuple(check_document(document)))
 
 

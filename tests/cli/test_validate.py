@@ -36,8 +36,14 @@ def test_all_mistakes_of_all_files_in_one_run(run, spec):
     second = spec("two.yaml", ("name: proj", "nam: proj"))
     code, out, _ = run("validate", first, second, "missing.yaml", "qwen2-vl")
     assert code == 1
-    assert out.endswith("\n3 mistakes in 3 of 4 specs\n")
-    for text in ("one.yaml:7:28", "two.yaml:7:14", "missing.yaml:1:1", "  - norm: {name: ln, kind: layr}"):
+    assert out.endswith("\n4 mistakes in 3 of 4 specs\n")
+    for text in (
+        "one.yaml:7:28",
+        "one.yaml:8:31",
+        "two.yaml:7:14",
+        "missing.yaml:1:1",
+        "  - norm: {name: ln, kind: layr}",
+    ):
         assert text in out
 
 

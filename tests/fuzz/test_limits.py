@@ -12,7 +12,8 @@ import pytest
 
 import vla_compose
 from tests.fuzz.filled import base, dims, linear
-from vla_compose.check import infer, scope
+from vla_compose.check import dims as dim_values
+from vla_compose.check import scope
 from vla_compose.primitives import repeat
 from vla_compose.report import MOST
 from vla_compose.spec.limits import DEFAULT_LIMITS, Limits
@@ -55,7 +56,7 @@ CONSTANTS: dict[str, int] = {
     "parentheses and minus signs inside each other": expression.DEEPEST,
     "terms of a size, multiplied out": dim.MOST_TERMS,
     "largest number that a size is computed with": dim.LARGEST,
-    "largest dim": infer._DIM_MAX,
+    "largest dim": dim_values._DIM_MAX,
     "parameters of an adapter": scope.MOST_PARAMETERS,
     "layers of a `repeat`": repeat.MOST_LAYERS,
     "inputs or chains that are joined": longest(CombineFields, "concat"),

@@ -38,7 +38,7 @@ def test_refused():
     refused("VC201", "b n c", "- §residual: [{tokens: {start: p}}]")
     refused("VC103", "b n c", "- residual: §[]")
     refused("VC102", "b n c", "- §residual")
-    refused("VC105", "b n c", "- residual: [{§liner: {name: p, out: d}}]")
+    refused("VC105", "b n c", "- residual: [{§liner: {name: p, out: c}}]")
     refused("VC205", "b n c", "- residual: [{§to_tokens: {}}]")
     refused("VC301", "b n c", "- linear: {name: p, out: same}\n- residual: [{linear: {name: §p, out: same}}]")
 

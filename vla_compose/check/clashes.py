@@ -31,6 +31,8 @@ def _members(graph: Graph, faults: Faults) -> None:
         owner = "" if checked.chain.inline else checked.chain.name
         for member, path in _placed(checked):
             name = f"{owner}.{member.path}" if owner else member.path
+            if name.split(".")[0] in faults.doubts:
+                continue
             for known, other, first in taken:
                 if other != checked.chain.name and overlap(known, name):
                     _twice(name, path, first, faults)
@@ -38,7 +40,7 @@ def _members(graph: Graph, faults: Faults) -> None:
             taken.append((name, checked.chain.name, path))
     for checked in graph.chains:
         module = checked.chain.name
-        if checked.chain.inline:
+        if checked.chain.inline or module in faults.doubts:
             continue
         for name, owner, path in taken:
             own = (owner == module or owner.startswith(f"{module}.")) and not graph.chain(owner).chain.inline

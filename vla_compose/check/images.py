@@ -13,7 +13,9 @@ from vla_compose.types.tensor import Axis, Group, TensorType
 def one_image(x: TensorType, scope: Scope, chain: Chain) -> TensorType:
     """What a chain that runs for each image is given: the rows of one image, whose sizes are numbers."""
     group = None if x.is_map or len(x.axes) != 2 else x.tokens.group
-    grid = scope.spec.inputs[chain.per_image or ""]
+    grid = scope.spec.inputs.get(chain.per_image or "")
+    if grid is None:
+        scope.give_up()
     symbols = (
         {name for factor in group.factors for name in factor.substitute(scope.values).symbols()}
         if group

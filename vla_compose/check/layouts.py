@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import product
 from math import prod
 
 from vla_compose.check.graph import Graph
-from vla_compose.check.slots import ANY, Slot, conditional, first, slots
+from vla_compose.check.scope import overlap
+from vla_compose.check.slots import ANY, Slot, conditional, first, level_of, slots, stated
 from vla_compose.primitives.base import Path
-from vla_compose.spec.faults import Faults, nearest, safe
+from vla_compose.spec.faults import Faults
 from vla_compose.spec.layouts import Layout
+from vla_compose.spec.words import nearest, safe
 
 
 def check_layouts(graph: Graph, faults: Faults) -> None:
@@ -25,17 +27,18 @@ def check_layouts(graph: Graph, faults: Faults) -> None:
     lists = {
         _list(slot.name, at): length for slot in found for at, length in enumerate(_lengths(slot, graph))
     }
+    hidden = _hidden(graph, faults)
     for layout in graph.spec.layouts.values():
         path: Path = ("layouts", layout.name, "names")
         for ours in layout.names:
-            if not _known(ours, known, lists):
+            if not _known(ours, known, lists) and not hidden(ours):
                 paths = sorted(_above(map(first, names)))
                 near = nearest(ours, paths)
                 tops = sorted({name.split(".")[0] for name in names})[:12]
                 help = f"write `{near}`" if near else f"use names of: {', '.join(tops)}"
                 message = f"layout `{layout.name}` names `{safe(ours)}`, which no parameter has"
                 faults.add("VC303", message, (*path, ours), key=True, help=help)
-        if layout.names:
+        if layout.names and len(graph.chains) == len(graph.spec.chains):
             _one_to_one(layout, _distinct(layout, found, entries, graph), path, faults)
 
 
@@ -89,6 +92,27 @@ def _known(ours: str, known: frozenset[str], lists: Mapping[str, int]) -> bool:
             part = ANY
         made += f"{part}."
     return made[:-1] in known
+
+
+def _hidden(graph: Graph, faults: Faults) -> Callable[[str], bool]:
+    """Whether a path may lead to parameters that a mistake hides."""
+    # Where an output is not as stated, a step may be missing.
+    astray = any(found.code == "VC208" for found in faults.found)
+    sound = {checked.chain.name for checked in graph.chains}
+    hiding = [chain for chain in graph.spec.chains.values() if chain.name not in sound]
+    unsure = astray or any(stated(chain) is None for chain in hiding)
+    alike = [_alike(level_of(chain) + name) for chain in hiding for name in stated(chain) or ()]
+
+    def hidden(ours: str) -> bool:
+        doubtful = not faults.doubts.isdisjoint((ours, *ours.split(".")))
+        return unsure or doubtful or any(overlap(_alike(ours), name) for name in alike)
+
+    return hidden
+
+
+def _alike(name: str) -> str:
+    """A path with the same sign for all numbers."""
+    return ".".join(ANY if part.isdecimal() else part for part in name.split("."))
 
 
 def _above(names: Iterable[str]) -> frozenset[str]:

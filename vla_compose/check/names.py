@@ -1,4 +1,4 @@
-"""What can be checked of a step when the type that arrives is unknown: the names that it uses."""
+"""What can be checked of a step when the type that arrives is unknown: names, and sizes of weights."""
 
 from __future__ import annotations
 
@@ -6,38 +6,61 @@ from collections.abc import Iterator
 
 from vla_compose.check.scope import Scope
 from vla_compose.primitives.base import Path, Step
-from vla_compose.primitives.fields import SAME, Model
-from vla_compose.spec.faults import nearest
-from vla_compose.types.dim import Dim
+from vla_compose.primitives.fields import SAME, Condition, Model, Std
+from vla_compose.primitives.repeat import Repeat
+from vla_compose.spec.words import nearest
+from vla_compose.types.dim import Dim, DimError
 
 
 def check_names(step: Step, scope: Scope) -> None:
-    """Report dims and inputs that do not exist, in a step and the steps inside it."""
-    known = {*scope.values, *scope.runtime, SAME}
-    said = " ".join(found.message for found in scope.faults.found if found.code in ("VC304", "VC305"))
-    for at, dim in _sizes(step.body):
-        for name in sorted(dim.symbols() - known):
-            if f"`{name}`" in said and f"`{name}` is no dim and no size" not in said:
-                continue
-            near = nearest(name, [*scope.values, *scope.runtime, SAME])
-            help = f"write `{near}`" if near else f"add `{name}` to `dims`"
-            message = f"`{name}` is no dim and no size of an input"
-            scope.faults.add("VC305", message, (*step.path, *at), help=help)
+    """Report what is certainly wrong in a step and the steps inside it.
+
+    That are dims and inputs that do not exist, sizes that are too small, and state-dict names used twice.
+    """
+    for at, dim, least in _sizes(step.body):
+        path = (*step.path, *at)
+        unknown = sorted(dim.symbols() - {*scope.values, *scope.runtime, SAME})
+        for name in unknown:
+            if not scope.doubtful([name]):
+                near = nearest(name, [*scope.values, *scope.runtime, SAME])
+                help = f"write `{near}`" if near else f"add `{name}` to `dims`"
+                message = f"`{name}` is no dim and no size of an input"
+                scope.faults.add("VC305", message, path, help=help)
+        value = _constant(dim, scope)
+        if value is not None and value < least:
+            message = f"`{at[-1]}` is {value}, but must be at least {least}"
+            help = f"change the dims so that `{dim}` is at least {least}"
+            scope.faults.add("VC204", message, path, help=help)
     inputs = scope.spec.inputs
     for name in step.body.reads():
-        if name not in inputs and name not in scope.spec.chains:
+        if name not in inputs and name not in scope.spec.chains and not scope.doubtful([name]):
             near = nearest(name, inputs)
             help = f"write `{near}`" if near else f"add `{name}` to `inputs`"
             scope.faults.add("VC303", f"there is no input `{name}`", step.path, key=True, help=help)
+    scope.claim(step)
+    inside = scope.child(step.body.name) if isinstance(step.body, Repeat) else scope
     for field in step.body.nested:
         for inner in getattr(step.body, field):
-            check_names(inner, scope)
+            check_names(inner, inside)
 
 
-def _sizes(model: Model) -> Iterator[tuple[Path, Dim]]:
+def _constant(dim: Dim, scope: Scope) -> int | None:
+    try:
+        return dim.substitute(scope.values).constant
+    except DimError:
+        return None
+
+
+def _sizes(model: Model) -> Iterator[tuple[Path, Dim, float]]:
+    """Every expression of a model with its field and the least value that it may have."""
     for name, field in type(model).model_fields.items():
         value, at = getattr(model, name), field.alias or name
         if isinstance(value, Dim):
-            yield (at,), value
+            yield (at,), value, 0 if field.default == Dim.of(0) else 1
+        elif isinstance(value, Condition):
+            yield (at,), value.left, float("-inf")
+            yield (at,), value.right, float("-inf")
+        elif isinstance(value, Std) and value.root is not None:
+            yield (), value.root, 1
         elif isinstance(value, Model):
-            yield from (((at, *path), dim) for path, dim in _sizes(value))
+            yield from (((at, *path), dim, least) for path, dim, least in _sizes(value))

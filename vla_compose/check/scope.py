@@ -8,9 +8,10 @@ from typing import NoReturn
 from vla_compose.check.graph import Edge, Requirement
 from vla_compose.primitives.base import Member, Node, Path, Step
 from vla_compose.primitives.fields import SAME, Condition
-from vla_compose.spec.faults import Faults, nearest
-from vla_compose.spec.inputs import GridInput, TensorInput
+from vla_compose.spec.faults import Faults
+from vla_compose.spec.inputs import GridInput
 from vla_compose.spec.model import Spec
+from vla_compose.spec.words import nearest, slip
 from vla_compose.types.dim import Dim, DimError
 from vla_compose.types.tensor import TensorType
 
@@ -20,8 +21,22 @@ MOST_ENTRIES = 100_000
 """Entries of the state dict."""
 
 
+LOCAL = frozenset({"VC201", "VC203", "VC204", "VC206", "VC301", "VC303", "VC305"})
+"""Mistakes of one step that leave no doubt about the tokens that it gives."""
+
+
 class StepFault(Exception):
-    """A step does not fit; what was wrong is already reported. Its chain ends there."""
+    """A step does not fit; what was wrong is already reported.
+
+    Args:
+        local: whether that leaves no doubt about the tokens that the step gives.
+        after: the type after all steps that were run together, where that is certain.
+    """
+
+    def __init__(self, local: bool = True, after: TensorType | None = None) -> None:
+        super().__init__()
+        self.local = local
+        self.after = after
 
 
 class Scope:
@@ -50,6 +65,7 @@ class Scope:
         self.used: list[str] = []
         self.names: dict[str, Path] = {}
         self.skipped: set[str] = set()
+        self.clashed = False
         self.path: Path = ()
         self.node: Node
 
@@ -64,14 +80,29 @@ class Scope:
         found: str | None = None,
         expected: str | None = None,
     ) -> NoReturn:
-        """Report a mistake of the current step and end its chain.
+        """Report a mistake of the current step and end it.
 
         Args:
             at: the field, below the step; the step itself when empty.
             why: also point at the step that set the number of channels.
         """
         self.report(code, message, *at, help=help, why=why, key=key, found=found, expected=expected)
+        raise StepFault(code in LOCAL)
+
+    def give_up(self) -> NoReturn:
+        """End the current step without a word: what is wrong with it was reported at its cause."""
         raise StepFault
+
+    def doubtful(self, names: Iterable[str]) -> bool:
+        """Whether one of these names is missing only because of a mistake that was reported."""
+        return any(self._doubtful(name) for name in names)
+
+    def _doubtful(self, name: str) -> bool:
+        if name not in self.faults.doubts:
+            return False
+        # A slip of a dim is a mistake of its own, unless it was reported as one.
+        lost = name in self.spec.dims or name in self.faults.undeclared
+        return lost or not any(slip(name, dim) for dim in self.values)
 
     def report(
         self,
@@ -114,6 +145,8 @@ class Scope:
     def resolve(self, dim: Dim, *at: str | int) -> Dim:
         """`dim` with the values of dims put in."""
         unknown = sorted(dim.symbols() - self.values.keys() - self.runtime)
+        if self.doubtful(unknown):
+            self.give_up()
         if unknown:
             if unknown[0] == SAME:
                 message = "`same` stands for channels in fields that set a width, and nowhere else"
@@ -159,6 +192,8 @@ class Scope:
         """Demand that sizes can be computed at run time from what `forward` is given."""
         names = {name for dim in dims for name in dim.substitute(self.values).symbols()}
         missing = [name for name in sorted(names) if name not in self.bound]
+        if self.doubtful(missing):
+            self.give_up()
         if missing:
             text = " and ".join(f"`{name}`" for name in missing)
             sizes = " ".join(sorted(names))
@@ -193,8 +228,8 @@ class Scope:
     def side(self, name: str, *at: str | int) -> Edge:
         """A tensor that a step reads beside the stream, such as a mask."""
         edge = self.edges.get(name)
-        if edge is None and self.faults.found and isinstance(self.spec.inputs.get(name), TensorInput):
-            raise StepFault  # its own mistake was reported
+        if edge is None and self.doubtful([name]):
+            self.give_up()
         if edge is None:
             near = nearest(name, self.edges)
             help = f"write `{near}`" if near else f"add `{name}` to `inputs`"
@@ -213,6 +248,8 @@ class Scope:
             if isinstance(value, GridInput) and wanted <= set(value.names):
                 self.loops(name, self.node.step.kind)
                 return name
+        if self.doubtful(wanted):
+            self.give_up()
         sizes = " ".join(sorted(wanted))
         help = f"add the input `grid: {{grid: {sizes}}}`"
         self.fail("VC207", f"no input gives `{sizes}` for every image", help=help)
@@ -225,6 +262,8 @@ class Scope:
     def grid_named(self, name: str, columns: Sequence[str], *at: str | int) -> None:
         """Demand a grid input of that name with these columns."""
         value = self.spec.inputs.get(name)
+        if value is None and self.doubtful([name]):
+            self.give_up()
         if not isinstance(value, GridInput):
             near = nearest(name, [n for n, v in self.spec.inputs.items() if isinstance(v, GridInput)])
             help = f"write `{near}`" if near else f"add the input `{name}: {{grid: {' '.join(columns)}}}`"
@@ -267,15 +306,25 @@ class Scope:
             for name in names:
                 owner = next((at for known, at in self.names.items() if overlap(known, name)), None)
                 if owner is not None:
-                    self.faults.add(
-                        "VC301",
-                        f"the name `{name}` is used twice",
-                        (*self.path, "name"),
-                        labels=[((*owner, "name"), "first used here")],
-                        help=f"rename one of them, for example `{member.path}_2`",
-                    )
+                    self._twice(name, member.path, self.path, owner)
                     raise StepFault
             self.names[member.path] = self.path
+
+    def claim(self, step: Step) -> None:
+        """Report the names of a step that another one has, when what it registers is not known."""
+        for name in step.body.names():
+            owner = next((at for known, at in self.names.items() if overlap(known, name)), None)
+            if owner is None:
+                self.names[name] = step.path
+            elif owner != step.path:
+                self._twice(name, name, step.path, owner)
+
+    def _twice(self, name: str, member: str, path: Path, owner: Path) -> None:
+        self.clashed = True
+        message = f"the name `{name}` is used twice"
+        labels = [((*owner, "name"), "first used here")]
+        help = f"rename one of them, for example `{member}_2`"
+        self.faults.add("VC301", message, (*path, "name"), labels=labels, help=help)
 
 
 def _sized(size: Dim, value: Dim) -> str:

@@ -9,6 +9,7 @@ from vla_compose.check.graph import Graph
 from vla_compose.primitives.base import Member, Node, Step
 from vla_compose.primitives.fields import Condition
 from vla_compose.primitives.repeat import Repeat
+from vla_compose.spec.broken import Broken
 from vla_compose.spec.model import Chain, Spec, names
 from vla_compose.types.dim import Dim
 
@@ -47,7 +48,7 @@ def slots(graph: Graph) -> list[Slot]:
     found: list[Slot] = []
     for checked in graph.chains:
         chain = checked.chain
-        level = Slot(_level(chain), (), (_length(chain, graph),) if chain.each else ())
+        level = Slot(level_of(chain), (), (_length(chain, graph),) if chain.each else ())
         found += _below(checked.nodes, level)
         for member in checked.unused:
             found += _entries(member, level)
@@ -67,10 +68,25 @@ def conditional(spec: Spec) -> list[tuple[str, Condition]]:
             for field in body.nested:
                 yield from named(getattr(body, field), below)
 
-    return [found for chain in spec.chains.values() for found in named(chain.steps, _level(chain))]
+    return [found for chain in spec.chains.values() for found in named(chain.steps, level_of(chain))]
 
 
-def _level(chain: Chain) -> str:
+def stated(chain: Chain) -> list[str] | None:
+    """The names below a chain by the fields of its steps; `None` when a mistake hides some."""
+    found = list(chain.unused)
+    waiting = [(step, "") for step in chain.steps]
+    while waiting:
+        step, above = waiting.pop()
+        body = step.body
+        if isinstance(body, Broken):
+            return None
+        found += [above + name for name in body.names()]
+        below = f"{above}{body.name}.{ANY}." if isinstance(body, Repeat) else above
+        waiting += [(inner, below) for field in body.nested for inner in getattr(body, field)]
+    return found
+
+
+def level_of(chain: Chain) -> str:
     """What stands before the names of a chain."""
     level = "" if chain.inline else f"{chain.name}."
     return f"{level}{ANY}." if chain.each else level

@@ -9,11 +9,9 @@ from vla_compose.check.names import check_names
 from vla_compose.check.scope import Scope, StepFault
 from vla_compose.primitives.base import Node, Primitive, Step
 from vla_compose.primitives.fields import SAME
+from vla_compose.spec.broken import Broken
 from vla_compose.types.dim import Dim, DimError
 from vla_compose.types.tensor import TensorType
-
-LOCAL = frozenset({"VC201", "VC203", "VC204", "VC206", "VC301", "VC303", "VC305"})
-"""Mistakes of one step that leave no doubt about the tokens that it gives."""
 
 Lost = Literal["", "width", "type"]
 """What a mistake has left unknown of the type that arrives: nothing, its channels, or all of it."""
@@ -25,27 +23,39 @@ def run(scope: Scope, steps: Iterable[Step], x: TensorType, body: list[Node]) ->
     Raises:
         StepFault: some step has a mistake, which was reported.
     """
-    outer, broken = scope.path, False
+    outer, local, broken = scope.path, True, False
     lost: Lost = ""
     for step in steps:
         scope.path = step.path
         try:
-            if step.body.when is not None and not scope.holds(step.body.when):
+            if not _kept(step, scope):
                 scope.skipped.update(step.body.names())
                 continue
-            if lost:
+            if lost or isinstance(step.body, Broken):
                 check_names(step, scope)
+            if isinstance(step.body, Broken):
+                scope.give_up()
+            if lost:
                 lost, x = _found_again(step.body, lost, x, scope)
             else:
                 x = _step(scope, step, x, body)
-        except StepFault:
-            broken = True
-            lost, x = _after_fault(step.body, lost, x, scope)
+        except StepFault as fault:
+            broken, local = True, local and fault.local
+            lost, x = _after_fault(step.body, fault.local, lost, x, scope)
         finally:
             scope.path = outer
     if broken:
-        raise StepFault
+        raise StepFault(local, None if lost else x)
     return x
+
+
+def _kept(step: Step, scope: Scope) -> bool:
+    """Whether the condition of a step holds."""
+    try:
+        return step.body.when is None or scope.holds(step.body.when)
+    except StepFault:
+        check_names(step, scope)
+        raise StepFault(local=_keeps(step.body) == "type") from None
 
 
 def _step(scope: Scope, step: Step, x: TensorType, body: list[Node]) -> TensorType:
@@ -72,28 +82,34 @@ def _step(scope: Scope, step: Step, x: TensorType, body: list[Node]) -> TensorTy
     return node.after
 
 
-def _after_fault(primitive: Primitive, lost: Lost, x: TensorType, scope: Scope) -> tuple[Lost, TensorType]:
+def _after_fault(
+    primitive: Primitive, local: bool, lost: Lost, x: TensorType, scope: Scope
+) -> tuple[Lost, TensorType]:
     """What is known of the type after a step that has a mistake."""
     if lost:
         return _found_again(primitive, lost, x, scope)
-    if scope.faults.found[-1].code not in LOCAL or x.is_map or x.each is not None:
+    keeps = _keeps(primitive)
+    if not local or x.each is not None:
         return "type", x
-    return _found_again(primitive, "width", x, scope) if primitive.keeps == "tokens" else _kept(primitive, x)
+    if keeps == "tokens" and not x.is_map:
+        return _found_again(primitive, "width", x, scope)
+    return ("", x) if keeps == "type" else ("type", x)
 
 
-def _kept(primitive: Primitive, x: TensorType) -> tuple[Lost, TensorType]:
-    return ("", x) if primitive.keeps == "type" else ("type", x)
+def _keeps(primitive: Primitive) -> Literal["", "type", "tokens"]:
+    return primitive.kept if isinstance(primitive, Broken) else primitive.keeps
 
 
 def _found_again(primitive: Primitive, lost: Lost, x: TensorType, scope: Scope) -> tuple[Lost, TensorType]:
     """A step that states its channels makes them known, when only they were lost."""
-    if lost == "width" and primitive.keeps == "tokens":
-        out: Dim = getattr(primitive, "out")  # noqa: B009 - each of them has it
-        if SAME in out.symbols():
+    keeps = _keeps(primitive)
+    if lost == "width" and keeps == "tokens":
+        out: Dim | None = getattr(primitive, "out")  # noqa: B009 - each of them has it
+        if out is None or SAME in out.symbols():
             return lost, x
         try:
             width = out.substitute(scope.values).constant
         except DimError:
             return lost, x
         return ("", x.with_width(out)) if width is not None and width > 0 else (lost, x)
-    return (lost, x) if lost == "width" and primitive.keeps == "type" else ("type", x)
+    return (lost, x) if lost == "width" and keeps == "type" else ("type", x)

@@ -42,7 +42,7 @@ def page(topic: str) -> str:
     from vla_compose.explanations import explanation
     from vla_compose.primitives import REGISTRY
     from vla_compose.report.pages import primitive_page
-    from vla_compose.spec.faults import nearest
+    from vla_compose.spec.words import nearest
 
     if topic.upper() in CODES:
         return explanation(topic.upper())

@@ -43,6 +43,9 @@ class AnyresPack(Primitive):
     )
     init: Init | None = Field(None, description="initial values (default: normal with channels^-0.5)")
 
+    def names(self) -> list[str]:
+        return [self.newline]
+
     def reads(self) -> Mapping[str, Holds]:
         return {self.sizes: "integers"}
 

@@ -49,6 +49,9 @@ class Attention(Primitive):
     init: Init | None = Field(None, description="initial values, where they are not torch's own")
 
     def names(self) -> list[str]:
+        return [*([self.context_norm.name] if self.context_norm else []), *self._projections()]
+
+    def _projections(self) -> list[str]:
         return [f"{self.name}.{name}" for name in self.names_]
 
     def reads(self) -> Mapping[str, Holds]:
@@ -92,7 +95,7 @@ class Attention(Primitive):
         found = [norm_member(self.context_norm, read, scope)] if self.context_norm is not None else []
         own, keys = self._inner(x)
         sizes = ((x.width, own), (read, keys), (read, keys), (own, x.width))
-        for name, (inside, outside) in zip(self.names(), sizes, strict=True):
+        for name, (inside, outside) in zip(self._projections(), sizes, strict=True):
             found.append(linear_member(name, inside, outside, self.bias, self.init, scope))
         return found
 
@@ -108,7 +111,7 @@ class Attention(Primitive):
         heads = code.number(self.heads)
         dim = code.number(self.head_dim) if self.head_dim is not None else width // heads
         kv_heads = code.number(self.kv_heads) if self.kv_heads is not None else heads
-        query, key, value, out = (code.attr(name) for name in self.names())
+        query, key, value, out = (code.attr(name) for name in self._projections())
         read = code.x
         if self.keys != "self":
             read = str(code.context)

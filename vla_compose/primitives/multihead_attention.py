@@ -49,6 +49,9 @@ class MultiheadAttention(Primitive):
     mask: Name | None = Field(None, description="input that hides keys from queries")
     init: Init | None = Field(None, description="initial values of the output projection")
 
+    def names(self) -> list[str]:
+        return [*([self.positions.name] if self.positions else []), self.name]
+
     def reads(self) -> Mapping[str, Holds]:
         return {} if self.mask is None else {self.mask: "anything"}
 

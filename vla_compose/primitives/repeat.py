@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
@@ -36,6 +36,7 @@ class Repeat(Primitive):
 
     kind: ClassVar[str] = "repeat"
     drawn: ClassVar[Drawn] = "group"
+    keeps: ClassVar[Literal["", "type", "tokens"]] = "type"
     nested: ClassVar[tuple[str, ...]] = ("steps",)
 
     name: Name = Field(description="state-dict name of the list of layers")

@@ -44,6 +44,9 @@ class Tokens(Primitive):
             raise fault("value", "give `row_end`, `start` or `end`")
         return self
 
+    def names(self) -> list[str]:
+        return [name for name in (self.row_end, self.start, self.end) if name is not None]
+
     def infer(self, x: TensorType, scope: Scope) -> TensorType:
         scope.value(x.width)
         if self.row_end is not None:

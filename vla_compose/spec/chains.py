@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Set
+from typing import Any, Final
 
-from vla_compose.primitives.base import Path
-from vla_compose.spec.faults import Faults, nearest, safe
+from vla_compose.primitives.base import Path, Step
+from vla_compose.spec.faults import Faults
+from vla_compose.spec.fields import read_fields
 from vla_compose.spec.inputs import FlagInput, GridInput, Input, TensorInput
 from vla_compose.spec.model import (
     ROOT,
@@ -22,18 +23,35 @@ from vla_compose.spec.model import (
     names,
 )
 from vla_compose.spec.names import good_name
-from vla_compose.spec.steps import parse_steps
+from vla_compose.spec.steps import broken, parse_steps
+from vla_compose.spec.words import nearest, safe
+
+LOST = "?"
+"""Where a chain starts that does not say so in a way that can be read; no name has that character."""
+_TYPING: Final = frozenset({"from", "each", "per_image", "inline"})
+"""Fields of a chain without which nothing is known of its types."""
 
 
 def parse_chains(
-    body: Mapping[str, Any], fields: SpecFields | None, inputs: Mapping[str, Input], faults: Faults
+    body: Mapping[str, Any],
+    fields: SpecFields,
+    lost: Set[str],
+    inputs: dict[str, Input],
+    faults: Faults,
 ) -> dict[str, Chain]:
-    """The chains of a spec, top-level steps among them, in declared order."""
+    """The chains of a spec, top-level steps among them, in declared order.
+
+    An input that has the name of a chain is taken out of `inputs`: which of them is meant is not known.
+
+    Args:
+        lost: top-level fields that are wrong.
+    """
     found: dict[str, Chain] = {}
     raw = body.get("chains", {})
-    for name, value in raw.items() if isinstance(raw, dict) else ():
+    for name, value in raw.items():
         path: Path = ("chains", name)
         if not good_name(name, path, faults, dotted=True, variable=True):
+            faults.doubt(faults.document.value)
             continue
         _place(name, value, raw, path, faults)
         if name in inputs and not isinstance(inputs[name], FlagInput):
@@ -44,26 +62,34 @@ def parse_chains(
                 key=True,
                 help=f"rename the chain `{name}`",
             )
+            faults.doubt(faults.document.value)
+            inputs.pop(name)
             continue
-        parsed = faults.model(ChainFields, value, path, what=f"chain `{name}`")
-        if parsed is not None:
-            source = origin_of(parsed.from_, inputs, path, faults)
-            steps = parse_steps(parsed.steps, (*path, "steps"), faults)
+        read = read_fields(ChainFields, value, path, faults, what=f"chain `{name}`", spare={"steps": [None]})
+        parsed = read.fields
+        if parsed is None:
+            faults.doubts.add(name)
+        else:
+            source: Origin = LOST
+            if parsed.from_ is not None or not read.lost:
+                source = origin_of(parsed.from_, inputs, path, faults)
+            steps = _steps(read.body, read.lost, path, faults)
             if parsed.inline and (parsed.each or parsed.per_image):
                 message = f"chain `{name}` cannot be inline: it is called more than once"
                 faults.add("VC104", message, (*path, "inline"), help="leave out `inline`")
             grid = inputs.get(parsed.per_image or "")
-            wrong = grid is None and parsed.per_image in declared(body, "inputs")
-            if inputs and parsed.per_image is not None and not isinstance(grid, GridInput) and not wrong:
+            fits = parsed.per_image is None or isinstance(grid, GridInput)
+            if parsed.per_image is not None and not fits and parsed.per_image not in faults.doubts:
                 near = nearest(parsed.per_image, [n for n, v in inputs.items() if isinstance(v, GridInput)])
                 help = f"write `{near}`" if near else "add the input `grid_thw: {grid: t h w}`"
                 message = f"there is no grid input `{safe(parsed.per_image)}`"
                 faults.add("VC303", message, (*path, "per_image"), help=help)
             for parameter in parsed.unused:
                 good_name(parameter, (*path, "unused", parameter), faults, dotted=True)
+            twice = parsed.inline and (parsed.each or parsed.per_image)
             found[name] = Chain(
                 name,
-                source,
+                LOST if read.lost & _TYPING or twice or not fits else source,
                 each=parsed.each,
                 per_image=parsed.per_image,
                 inline=parsed.inline,
@@ -72,12 +98,9 @@ def parse_chains(
                 unused=parsed.unused,
                 path=path,
             )
-    if "steps" in body:
-        given = body["steps"]
-        steps = parse_steps(given, ("steps",), faults) if given is None or isinstance(given, list) else ()
-        source = origin_of(fields.from_ if fields else None, inputs, (), faults)
-        order, unused = (tuple(fields.order), fields.unused) if fields else ((), {})
-        for name in unused:
+    if "steps" in {*body, *lost}:
+        source = LOST if "from" in lost else origin_of(fields.from_, inputs, (), faults)
+        for name in fields.unused:
             good_name(name, ("unused", name), faults, dotted=True)
         found[ROOT] = Chain(
             ROOT,
@@ -85,12 +108,12 @@ def parse_chains(
             each=False,
             per_image=None,
             inline=True,
-            steps=steps,
-            order=order,
-            unused=unused,
+            steps=_steps(body, lost, (), faults),
+            order=tuple(fields.order),
+            unused=fields.unused,
             path=(),
         )
-    elif not found and not faults.found:
+    elif not raw and not lost:
         faults.add(
             "VC102", "the spec needs `steps` or `chains`", (), help="add `steps:` and one primitive a line"
         )
@@ -99,6 +122,11 @@ def parse_chains(
         known = [*declared(body, "inputs"), *declared(body, "chains")]
         known_origin(chain.source, (*chain.path, "from"), known, inputs, faults, own=chain.name)
     return _acyclic(found, faults)
+
+
+def _steps(body: Mapping[str, Any], lost: Set[str], path: Path, faults: Faults) -> tuple[Step, ...]:
+    at = (*path, "steps")
+    return (broken(at),) if "steps" in lost else parse_steps(body["steps"], at, faults)
 
 
 def _place(name: str, value: Any, chains: Mapping[str, Any], path: Path, faults: Faults) -> None:
@@ -117,7 +145,7 @@ def _place(name: str, value: Any, chains: Mapping[str, Any], path: Path, faults:
     earlier = above in list(chains)[: list(chains).index(name)]
     one = isinstance(parent, dict) and not parent.get("each") and not parent.get("inline")
     inline = isinstance(value, dict) and value.get("inline")
-    if not inline and not (earlier and one):
+    if not inline and not (earlier and one) and above not in faults.doubts:
         message = f"`{name}` would be a part of the chain `{above}`, but no such chain stands before it"
         if earlier:
             message = f"`{name}` would be a part of the chain `{above}`, which is not one module"
@@ -128,8 +156,7 @@ def _place(name: str, value: Any, chains: Mapping[str, Any], path: Path, faults:
             key=True,
             help=f"write `{name.replace('.', '_')}`, or add the chain `{above}`",
         )
-        if above not in chains:
-            faults.missing.add(above)
+        faults.doubts.add(above)
 
 
 def _variables(chains: Mapping[str, Chain], inputs: Mapping[str, Input], faults: Faults) -> None:
@@ -156,29 +183,30 @@ def known_origin(
     inputs: Mapping[str, Input],
     faults: Faults,
     own: str | None = None,
-) -> None:
-    """Every name that a chain or an output starts from exists."""
-    if not inputs:
-        return  # there are no right inputs, which was reported
+) -> bool:
+    """Whether every name that a chain or an output starts from exists; reports those that do not."""
+    before = len(faults.found)
     for name in names(origin):
+        if name == LOST or name in faults.doubts:
+            continue
         if (name or not isinstance(origin, str)) and name not in known:
             others = [n for n in known if n and n != own]
             near = nearest(name, others)
-            help = f"write `{near}`" if near else f"write one of: {', '.join(others)}"
-            if name not in faults.missing:
-                faults.add("VC303", f"there is no input or chain `{safe(name)}`", path, help=help)
+            listed = f"write one of: {', '.join(others)}" if others else f"add the chain `{safe(name)}`"
+            help = f"write `{near}`" if near else listed
+            faults.add("VC303", f"there is no input or chain `{safe(name)}`", path, help=help)
         elif known.count(name) == 1 and name in inputs and not isinstance(inputs[name], TensorInput):
             faults.add("VC303", f"`{name}` is no tensor", path, help="start from a tensor input or a chain")
         elif known.count(name) == 1 and name in inputs and getattr(inputs[name], "optional", False):
             message = f"`{name}` is optional, so nothing can start from it"
             faults.add("VC205", message, path, help="leave out `optional`, or start from another input")
-    if isinstance(origin, Choice) and not isinstance(inputs.get(origin.flag), FlagInput):
-        if origin.flag not in inputs and ("inputs", origin.flag) in faults.document.keys:
-            return  # its own mistake was reported
+    flag = origin.flag if isinstance(origin, Choice) else None
+    if flag is not None and flag not in faults.doubts and not isinstance(inputs.get(flag), FlagInput):
         flags = [n for n, value in inputs.items() if isinstance(value, FlagInput)]
-        near = nearest(origin.flag, flags)
-        help = f"write `flag: {near}`" if near else f"add `{safe(origin.flag)}: {{flag: false}}` to `inputs`"
-        faults.add("VC303", f"there is no flag `{safe(origin.flag)}`", (*path, "flag"), help=help)
+        near = nearest(flag, flags)
+        help = f"write `flag: {near}`" if near else f"add `{safe(flag)}: {{flag: false}}` to `inputs`"
+        faults.add("VC303", f"there is no flag `{safe(flag)}`", (*path, "flag"), help=help)
+    return len(faults.found) == before
 
 
 def _acyclic(chains: dict[str, Chain], faults: Faults) -> dict[str, Chain]:
@@ -214,6 +242,7 @@ def origin_of(given: OriginFields, inputs: Mapping[str, Input], path: Path, faul
         faults.add(
             "VC303", "`from` names nothing", (*path, "from"), help="write the name of an input or a chain"
         )
+        return LOST
     if given is not None:
         return given
     tensors = [
@@ -224,11 +253,11 @@ def origin_of(given: OriginFields, inputs: Mapping[str, Input], path: Path, faul
     if tensors:
         message = f"chain `{path[-1]}` does not say where it starts"
         faults.add("VC102", message, path, key=True, help=f"add `from: {tensors[0]}`")
-    elif not faults.found:
+    elif not faults.doubts:
         faults.add(
             "VC102",
             "no input is a tensor that steps could start from",
             ("inputs",),
             help="add `x: b n vision`",
         )
-    return ""
+    return LOST

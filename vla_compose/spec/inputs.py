@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field, StrictBool, StrictStr
 
 from vla_compose.primitives.fields import Model, Size
-from vla_compose.spec.faults import nearest
+from vla_compose.spec.words import nearest
 
 
 class TensorInput(Model):

@@ -11,7 +11,9 @@ from pydantic import Field, StrictStr, WithJsonSchema
 
 from vla_compose.primitives.base import Path
 from vla_compose.primitives.fields import Model, check_name
-from vla_compose.spec.faults import Faults, nearest, safe
+from vla_compose.spec.faults import Faults
+from vla_compose.spec.fields import read_fields
+from vla_compose.spec.words import nearest, safe
 
 _LONGEST = 256
 _WORD = r"[A-Za-z0-9_]+"
@@ -73,10 +75,10 @@ class Layout:
         return self.prefix + ours
 
 
-def parse_layouts(raw: object, dims: Iterable[str] | None, faults: Faults) -> dict[str, Layout]:
+def parse_layouts(raw: object, dims: Iterable[str], faults: Faults) -> dict[str, Layout]:
     """The layouts of a spec, in declared order; those with a mistake are reported and left out."""
     found: dict[str, Layout] = {}
-    known = None if dims is None else list(dims)
+    known = list(dims)
     for name, value in raw.items() if isinstance(raw, dict) else ():
         path: Path = ("layouts", name)
         if not re.fullmatch(_NAME, name) or len(name) > 64:
@@ -85,7 +87,7 @@ def parse_layouts(raw: object, dims: Iterable[str] | None, faults: Faults) -> di
             )
             faults.add("VC109", message, path, key=True, help="write a name such as `transformers-5`")
             continue
-        fields = faults.model(LayoutFields, value, path, what=f"layout `{name}`")
+        fields = read_fields(LayoutFields, value, path, faults, what=f"layout `{name}`").fields
         if fields is None:
             continue
         before = len(faults.found)
@@ -125,13 +127,14 @@ def _names(names: Mapping[str, str], path: Path, faults: Faults) -> None:
             taken[theirs] = ours
 
 
-def _config(config: Mapping[str, str], dims: list[str] | None, path: Path, faults: Faults) -> None:
+def _config(config: Mapping[str, str], dims: list[str], path: Path, faults: Faults) -> None:
     for dim, setting in config.items():
         at = (*path, "config", dim)
-        if dims is not None and dim not in dims:
+        if dim not in {*dims, *faults.doubts, *faults.undeclared}:
             near = nearest(dim, dims)
             help = f"write `{near}`" if near else f"add `{safe(dim)}` to `dims`"
             faults.add("VC305", f"`{safe(dim)}` is no dim", at, key=True, help=help)
+            faults.undeclared.add(dim)
         if not _good(_SETTING, setting):
             message = f"`{safe(setting)}` is no path into `config.json`"
             faults.add("VC104", message, at, help="write a path such as `vision_config.hidden_size`")

@@ -7,7 +7,8 @@ from keyword import iskeyword
 
 from vla_compose.primitives.base import Path
 from vla_compose.primitives.fields import CALLED, RESERVED, SAME, check_name
-from vla_compose.spec.faults import Faults, safe
+from vla_compose.spec.faults import Faults
+from vla_compose.spec.words import safe
 from vla_compose.types.tensor import PatternError, TensorType, parse_pattern
 
 

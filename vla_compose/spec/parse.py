@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Set
-from typing import Any
+from typing import Any, Final
 
 from vla_compose.diagnostics import SpecError
 from vla_compose.primitives.base import Path
 from vla_compose.primitives.fields import SAME
-from vla_compose.spec.chains import declared, known_origin, origin_of, parse_chains
-from vla_compose.spec.faults import Faults, nearest, safe
+from vla_compose.spec.chains import LOST, declared, known_origin, origin_of, parse_chains
+from vla_compose.spec.faults import Faults
+from vla_compose.spec.fields import read_fields
 from vla_compose.spec.inputs import FlagInput, GridInput, Input, SizesInput, TensorInput, input_kind
 from vla_compose.spec.layouts import parse_layouts
 from vla_compose.spec.model import (
@@ -25,6 +26,8 @@ from vla_compose.spec.model import (
 )
 from vla_compose.spec.names import good_name, good_symbol, pattern
 from vla_compose.spec.reader import Document
+from vla_compose.spec.words import nearest, safe
+from vla_compose.types.dim import Dim
 
 ARGUMENTS = frozenset({"spec", "variant", "device", "dtype"})
 
@@ -33,30 +36,37 @@ def parse_spec(document: Document) -> tuple[Spec | None, Faults]:
     """Check the fields of a document.
 
     Returns:
-        The spec, or `None` when a field is wrong, and what was found.
+        The spec as far as its fields are certain, so that types can be checked, and what was found; `None`
+        when it is no spec that this version can read.
     """
     faults = Faults(document)
-    body = document.value
-    if not _version(body, faults):
+    versioned = _version(document.value, faults)
+    if versioned is None:
         return None, faults
-    fields = faults.model(SpecFields, body, (), what="the spec")
-    inputs = _inputs(body.get("inputs"), faults)
-    chains = parse_chains(body, fields, inputs, faults)
+    read = read_fields(SpecFields, versioned, (), faults, what="the spec", spare=_SPARE)
+    fields, body = read.fields, read.body
+    if fields is None:
+        return None, faults
+    if read.lost & {"dims", "inputs", "chains"}:
+        faults.doubt(document.value)  # what those declare is not known, so no name is missing for certain
+    if not body["inputs"] and "inputs" not in read.lost:
+        faults.add("VC102", "a spec needs at least one input", ("inputs",), help="add `x: b n vision`")
+        faults.doubt(document.value)
+    inputs = _inputs(body["inputs"], faults)
+    chains = parse_chains(body, fields, read.lost, inputs, faults)
     outputs = _outputs(body, chains, inputs, faults)
-    dims = body.get("dims")
-    _names(set(dims) if isinstance(dims, dict) else set(), inputs, chains, faults)
-    if fields is not None:
-        _variants(fields, faults)
-    # Dims that are not a mapping, or have another name, are a mistake of their own.
-    layouts = parse_layouts(body.get("layouts"), dims if isinstance(dims, dict) else None, faults)
-    if fields is None or faults.found:
-        return None, faults
+    _names(set(body.get("dims", ())), inputs, chains, faults)
+    _variants(fields, body, faults)
+    layouts = parse_layouts(body.get("layouts"), body.get("dims", ()), faults)
+    undeclared = sorted(faults.undeclared)
+    faults.doubts.update(undeclared)
     spec = Spec(
         version=fields.spec_version,
         name=fields.name,
         summary=" ".join(fields.summary.split()),
         sources=fields.sources,
-        dims=fields.dims,
+        # A dim with a mistake stands for itself, so that it has no value.
+        dims={name: fields.dims.get(name, Dim.of(name)) for name in (*body.get("dims", ()), *undeclared)},
         inputs=inputs,
         chains=chains,
         outputs=outputs,
@@ -74,52 +84,56 @@ def load_spec(document: Document) -> Spec:
         SpecError: with every mistake in the fields.
     """
     spec, faults = parse_spec(document)
-    if spec is None:
+    if spec is None or faults.found:
         raise SpecError(faults.found)
     return spec
 
 
-def _version(body: Mapping[str, Any], faults: Faults) -> bool:
-    version = body.get("spec_version")
+_SPARE: Final = {"spec_version": SPEC_VERSION, "name": "spec", "inputs": {}}
+"""For required fields of a spec that are wrong, so that the others are checked as well."""
+
+
+def _version(body: dict[str, Any], faults: Faults) -> dict[str, Any] | None:
+    """The fields of a spec of this version; `None` for what may be no spec, or is a newer one."""
+    version, near = body.get("spec_version"), None
     if "spec_version" not in body:
         near = nearest("spec_version", body)
         help = f"write `spec_version` for `{safe(near)}`" if near else f"add `spec_version: {SPEC_VERSION}`"
         faults.add("VC102", "the spec needs the field `spec_version`", (), help=help)
-        return False
-    if type(version) is not int or version < 1:
+    elif type(version) is not int or version < 1:
         message = f"`spec_version` must be the integer {SPEC_VERSION}"
         faults.add("VC103", message, ("spec_version",), help=f"write `spec_version: {SPEC_VERSION}`")
-        return False
-    if version > SPEC_VERSION:
+    elif version > SPEC_VERSION:
         message = f"spec_version {version} is newer than this vla-compose, which reads up to {SPEC_VERSION}"
         faults.add("VC108", message, ("spec_version",), help="run `pip install -U vla-compose`")
-        return False
-    return True
+        return None
+    if len(body.keys() & {"name", "inputs", "steps", "chains"}) < 2 and faults.found:
+        return None
+    others = {key: value for key, value in body.items() if key not in (near, "spec_version")}
+    return {"spec_version": SPEC_VERSION, **others}
 
 
-def _inputs(body: Any, faults: Faults) -> dict[str, Input]:
+def _inputs(body: Mapping[str, Any], faults: Faults) -> dict[str, Input]:
     found: dict[str, Input] = {}
-    if not isinstance(body, dict):
-        return found
-    if not body:
-        faults.add("VC102", "a spec needs at least one input", ("inputs",), help="add `x: b n vision`")
     for name, value in body.items():
         path: Path = ("inputs", name)
         if not good_name(name, path, faults, variable=True):
+            faults.doubt(faults.document.value)
             continue
         fields = {"type": value} if isinstance(value, str) else value
-        parsed = faults.model(input_kind(fields), fields, path, what=f"input `{name}`")
+        parsed = read_fields(input_kind(fields), fields, path, faults, what=f"input `{name}`").fields
         if parsed is not None:
             found[name] = parsed
+        else:
+            faults.doubt(faults.document.value)
     return found
 
 
 def _outputs(
     body: Mapping[str, Any], chains: Mapping[str, Chain], inputs: Mapping[str, Input], faults: Faults
 ) -> tuple[Output, ...]:
-    raw, dims = body.get("outputs", {}), body.get("dims")
-    compile_time = set(dims) if isinstance(dims, dict) else set()
-    if not isinstance(raw, dict):
+    raw, compile_time = body.get("outputs", {}), set(body.get("dims", ()))
+    if not raw and any(LOST in names(chain.source) for chain in chains.values()):
         return ()
     if not raw:
         used = {name for chain in chains.values() for name in names(chain.source)}
@@ -136,32 +150,32 @@ def _outputs(
             continue
         if isinstance(value, str):
             value = {"from": value} if value in known else {"type": value}
-        parsed = faults.model(OutputFields, value, path, what=f"output `{name}`")
+        parsed = read_fields(OutputFields, value, path, faults, what=f"output `{name}`").fields
         if parsed is None:
             continue
         source: Origin = ROOT if parsed.from_ is None else origin_of(parsed.from_, inputs, path, faults)
         if source == ROOT and ROOT not in chains and chains and "steps" not in body:
-            message = f"output `{name}` does not name a chain"
-            faults.add("VC303", message, path, help=f"name one of the chains: {', '.join(chains)}")
+            if parsed.type not in faults.doubts:
+                message = f"output `{name}` does not name a chain"
+                faults.add("VC303", message, path, help=f"name one of the chains: {', '.join(chains)}")
             continue
-        before = len(faults.found)
-        if chains:
-            known_origin(source, path, known, inputs, faults)
-        if len(faults.found) > before:
+        if chains and not known_origin(source, path, known, inputs, faults):
             continue
         type_ = pattern(parsed.type, compile_time, path, faults) if parsed.type is not None else None
         found.append(Output(name, source, type_, path))
     return tuple(found)
 
 
-def _variants(fields: SpecFields, faults: Faults) -> None:
+def _variants(fields: SpecFields, body: Mapping[str, Any], faults: Faults) -> None:
+    known = body.get("dims", {})
     for variant, dims in fields.variants.items():
         for name in dims:
-            if name not in fields.dims:
-                near = nearest(name, fields.dims)
+            if name not in known and name not in faults.doubts:
+                near = nearest(name, known)
                 help = f"write `{near}`" if near else f"add `{safe(name)}` to `dims`"
                 message = f"`{safe(name)}` is no dim"
                 faults.add("VC305", message, ("variants", variant, name), key=True, help=help)
+                faults.undeclared.add(name)
 
 
 def _end(body: Mapping[str, Any], chain: Chain) -> Path:
@@ -169,7 +183,8 @@ def _end(body: Mapping[str, Any], chain: Chain) -> Path:
     return ("outputs",) if "outputs" in body else (*chain.path, "steps", len(chain.steps) - 1)
 
 
-def _names(dims: Set[str], inputs: Mapping[str, Input], chains: Mapping[str, Chain], faults: Faults) -> None:
+def _names(dims: Set[str], inputs: dict[str, Input], chains: Mapping[str, Chain], faults: Faults) -> None:
+    before = len(faults.found)
     for name in sorted(dims):
         if name == SAME:
             message = "`same` stands for the channels that arrive, so it cannot be a dim"
@@ -179,30 +194,42 @@ def _names(dims: Set[str], inputs: Mapping[str, Input], chains: Mapping[str, Cha
             faults.add("VC302", message, ("dims", name), key=True, help="choose another name")
         else:
             good_name(name, ("dims", name), faults)
-    _input_names(dims, inputs, chains, faults)
+    if len(faults.found) > before:
+        faults.doubt(faults.document.value)  # any name that is missing may be what such a dim was to be
+    wrong = _input_names(dims, inputs, chains, faults)
+    for name in wrong:
+        del inputs[name]
+    if wrong:
+        faults.doubt(faults.document.value)  # the sizes that such an input was to give are not known
     inline = {top for chain in chains.values() if chain.inline for top in _tops(chain)}
     for name in chains:
         if name in inline:
             message = f"`{name}` is a chain and a step"
             faults.add("VC301", message, ("chains", name), key=True, help=f"rename the chain `{name}`")
+            faults.doubts.add(name)
 
 
 def _input_names(
     dims: Set[str], inputs: Mapping[str, Input], chains: Mapping[str, Chain], faults: Faults
-) -> None:
+) -> set[str]:
+    """Report names that cannot stand in types; the inputs that have no certain type for one."""
+    wrong: set[str] = set()
     optional = None
     variables = {*inputs, *(name.replace(".", "_") for name in chains if name)}
+    # Of an input that a chain starts from, it was said there that it cannot be optional, or is no tensor.
+    streams = {name for chain in chains.values() for name in names(chain.source)}
+    streams |= set(inputs) if LOST in streams else set()
     given: dict[str, str] = {}
     for name, value in inputs.items():
         path: Path = ("inputs", name)
-        before = len(faults.found)
         has_default = (
             value.optional if isinstance(value, TensorInput) else getattr(value, "default", None) is not None
         ) or isinstance(value, FlagInput)
-        if optional and not has_default and not faults.found:
+        if optional and optional not in streams and not has_default:
             message = f"`{name}` must be given, but comes after `{optional}`, which need not be"
             faults.add("VC104", message, path, key=True, help=f"put `{name}` before `{optional}`")
         optional = optional or (name if has_default else None)
+        before = len(faults.found)
         if isinstance(value, TensorInput):
             type_ = pattern(value.type, dims, path, faults)
             for symbol in type_.symbols() if type_ is not None else ():
@@ -210,7 +237,7 @@ def _input_names(
                     what = "an input or a chain" if symbol in variables else "the generated source"
                     message = f"`{safe(symbol)}` cannot be a size: {what} has that name"
                     faults.add("VC107", message, path, help=f"choose another name, such as `{safe(symbol)}_`")
-            if value.optional and value.each is not None:
+            if value.optional and value.each is not None and name not in streams:
                 message = f"`{name}` is a list, which cannot be optional"
                 faults.add("VC104", message, (*path, "optional"), help="leave out `optional`")
         elif isinstance(value, SizesInput | GridInput):
@@ -218,7 +245,7 @@ def _input_names(
             if not value.names:
                 faults.add("VC104", f"`{field}` names no size", (*path, field), help=f"write `{field}: h w`")
             for symbol in value.names:
-                if symbol in given:
+                if symbol in given and given[symbol] not in streams:
                     message = f"`{safe(symbol)}` is given by `{given[symbol]}` already"
                     faults.add("VC301", message, (*path, field), help="give each size once")
                     break
@@ -236,6 +263,9 @@ def _input_names(
         ):
             message = f"`default` has {len(value.default)} values for {len(value.names)} sizes"
             faults.add("VC104", message, (*path, "default"), help=f"give one value each for `{value.sizes}`")
+        if len(faults.found) > before:
+            wrong.add(name)
+    return wrong
 
 
 def _tops(chain: Chain) -> set[str]:

@@ -5,12 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from vla_compose.primitives import REGISTRY
-from vla_compose.primitives.base import Path, Step
-from vla_compose.spec.faults import Faults, nearest, safe
+from vla_compose.primitives.base import Path, Primitive, Step
+from vla_compose.primitives.fields import check_condition, check_size
+from vla_compose.spec.broken import Broken
+from vla_compose.spec.faults import Faults
+from vla_compose.spec.fields import read_fields
+from vla_compose.spec.words import nearest, safe
 
 
 def parse_steps(body: Any, path: Path, faults: Faults) -> tuple[Step, ...]:
-    """The steps of a list; those that are wrong are reported and left out."""
+    """The steps of a list; what is wrong is reported, and a `Broken` step stands for it."""
     if not isinstance(body, list) or not body:
         faults.add(
             "VC103",
@@ -18,12 +22,12 @@ def parse_steps(body: Any, path: Path, faults: Faults) -> tuple[Step, ...]:
             path,
             help="write `- linear: {name: proj, out: text}`",
         )
-        return ()
-    found = [_step(value, (*path, at), faults) for at, value in enumerate(body)]
-    return tuple(step for step in found if step is not None)
+        faults.doubt(body)
+        return (broken(path),)
+    return tuple(_step(value, (*path, at), faults) for at, value in enumerate(body))
 
 
-def _step(value: Any, path: Path, faults: Faults) -> Step | None:
+def _step(value: Any, path: Path, faults: Faults) -> Step:
     if isinstance(value, str):
         value = {value: {}}
     if not isinstance(value, dict) or len(value) != 1:
@@ -34,21 +38,22 @@ def _step(value: Any, path: Path, faults: Faults) -> Step | None:
             message = f"a step names one primitive, not {len(value)}: {shown}"
             help = "put braces around the fields, or a `-` before each primitive"
         faults.add("VC103", message, path, help=help)
-        return None
+        faults.doubt(value)
+        return broken(path)
     ((kind, body),) = value.items()
     at = (*path, kind)
-    primitive = REGISTRY.get(kind)
-    if primitive is None:
+    if kind not in REGISTRY:
         near = nearest(kind, REGISTRY)
         help = f"write `{near}`" if near else f"use one of: {', '.join(sorted(REGISTRY))}"
-        faults.add(
-            "VC105",
-            f"unknown primitive `{safe(kind)}`",
-            at,
-            key=True,
-            help=help,
-        )
-        return None
+        meant = faults.add("VC105", f"unknown primitive `{safe(kind)}`", at, key=True, help=help)
+        if meant is None:
+            faults.doubt(body)
+            return broken(at)
+        kind, at = meant, faults.rename(at, meant)
+    return _fields(REGISTRY[kind], body, at, faults)
+
+
+def _fields(primitive: type[Primitive], body: Any, at: Path, faults: Faults) -> Step:
     if body is None:
         body = {}
     bare = isinstance(body, list) and bool(primitive.nested)
@@ -56,11 +61,42 @@ def _step(value: Any, path: Path, faults: Faults) -> Step | None:
         body = {primitive.nested[0]: body}
     if not isinstance(body, dict) and primitive.shorthand:
         body = {primitive.shorthand: body}
-    before = len(faults.found)
-    if isinstance(body, dict):
-        body = dict(body)
-        for field in primitive.nested:
-            if field in body:
-                body[field] = parse_steps(body[field], at if bare else (*at, field), faults)
-    parsed = faults.model(primitive, body, at, what=f"`{kind}`")
-    return Step(kind, parsed, at) if parsed is not None and len(faults.found) == before else None
+    raw = body if isinstance(body, dict) else {}
+    shell = {**body, **{field: () for field in primitive.nested if field in body}} if raw else body
+    read = read_fields(primitive, shell, at, faults, what=f"`{primitive.kind}`")
+    inside = {
+        field: parse_steps(raw.get(field, read.body[field]), at if bare else (*at, field), faults)
+        for field in primitive.nested
+        if field in read.body
+    }
+    if read.fields is None:
+        return broken(at, primitive, read.body, tuple(step for steps in inside.values() for step in steps))
+    return Step(primitive.kind, read.fields.model_copy(update=inside) if inside else read.fields, at)
+
+
+def broken(
+    path: Path, primitive: type[Primitive] | None = None, body: Any = None, steps: tuple[Step, ...] = ()
+) -> Step:
+    """What is certain of a step with a mistake."""
+    body = body if isinstance(body, dict) else {}
+    when = _certain(check_condition, body.get("when"))
+    # Whether the step is there at all is not known without its condition.
+    known = primitive is not None and ("when" in body) == (when is not None)
+    return Step(
+        primitive.kind if primitive else Broken.kind,
+        Broken(
+            when=when,
+            kept=primitive.keeps if primitive and known else "",
+            out=_certain(check_size, body.get("out")),
+            steps=steps,
+        ),
+        path,
+    )
+
+
+def _certain(check: Any, value: object) -> Any:
+    """The value of a field; `None` when it is not given, or wrong."""
+    try:
+        return check(value)
+    except ValueError:
+        return None

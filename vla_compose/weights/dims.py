@@ -7,8 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from vla_compose.api import overrides
+from vla_compose.check.dims import dim_values
 from vla_compose.check.graph import Graph
-from vla_compose.check.infer import dim_values, infer
+from vla_compose.check.infer import infer
 from vla_compose.check.slots import ANY, Slot, conditional, first, slots
 from vla_compose.diagnostics import SpecError
 from vla_compose.primitives.fields import Condition
