@@ -42,7 +42,7 @@ def check_chain(
     scope.path = chain.path
     nodes: list[Node] = []
     sound = before is not None and _lists_fit(chain, before, scope, start)
-    after: TensorType | None = None
+    certain, after = True, None
     try:
         if before is None or not sound:
             for step in chain.steps:
@@ -50,14 +50,14 @@ def check_chain(
         else:
             after = _run(chain, replace(before.type, each=None), scope, nodes)
     except StepFault as fault:
-        sound, after = False, fault.after
+        sound, certain, after = False, fault.local, fault.after
     try:
         after = None if after is None else _given(chain, after, scope)
         unused = _unused(chain, scope)
     except StepFault:
         sound, unused = False, []
     registered = [*(member.path for member in (*members(nodes), *unused)), *scope.skipped]
-    if sound or not scope.clashed:  # else one of the steps has lost its own name
+    if certain and not scope.clashed:  # else one of the steps may be another than was meant
         _order(chain, registered if sound else stated(chain), faults)
     if before is None or after is None:
         return None, None

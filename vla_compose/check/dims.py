@@ -23,21 +23,25 @@ def dim_values(
 
     given = {**spec.dims, **{name: Dim.of(value) for name, value in overrides.items() if name in spec.dims}}
     values: dict[str, int] = {}
+    lost = set(faults.undeclared)
     waiting = dict(given)
     while ready := [name for name, dim in waiting.items() if dim.symbols() <= values.keys()]:
         for name in ready:
             value = _value(name, waiting.pop(name), values, place(name), faults)
-            if value is not None:
+            if value is None:
+                lost.add(name)
+            else:
                 values[name] = value
     for name, dim in waiting.items():
-        for unknown in sorted(dim.symbols() - given.keys() - faults.doubts)[:1]:
-            near = nearest(unknown, [n for n in given if n != name])
-            help = f"write `{near}`" if near else f"add `{unknown}` to `dims`"
-            faults.add("VC305", f"`{unknown}` is no dim", place(name), help=help)
-            faults.doubts.add(unknown)
-    while lost := [name for name, dim in waiting.items() if dim.symbols() & faults.doubts - values.keys()]:
-        faults.doubts.update(lost)
-        waiting = {name: dim for name, dim in waiting.items() if name not in lost}
+        unknown = sorted(dim.symbols() - given.keys())
+        lost.update(unknown)
+        if unknown and not faults.doubtful(unknown[0], given):
+            near = nearest(unknown[0], [n for n in given if n != name])
+            help = f"write `{near}`" if near else f"add `{unknown[0]}` to `dims`"
+            faults.add("VC305", f"`{unknown[0]}` is no dim", place(name), help=help)
+    while hit := [name for name, dim in waiting.items() if dim.symbols() & lost]:
+        lost.update(hit)
+        waiting = {name: dim for name, dim in waiting.items() if name not in hit}
     if waiting:
         names = ", ".join(f"`{name}`" for name in waiting)
         faults.add(
@@ -46,7 +50,7 @@ def dim_values(
             place(next(iter(waiting))),
             help="give one a number",
         )
-        faults.doubts.update(waiting)
+    faults.doubts |= lost | waiting.keys()
     return values
 
 
@@ -62,5 +66,4 @@ def _value(name: str, dim: Dim, values: Mapping[str, int], place: Path, faults: 
             return value
         message = f"dim `{name}` is {value}, but must be between 1 and 2^31"
         faults.add("VC204", message, place, help=f"give `{name}` a positive number")
-    faults.doubts.add(name)
     return None

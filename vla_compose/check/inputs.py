@@ -41,7 +41,7 @@ def _typed(name: str, x: TensorType, spec: Spec, values: Mapping[str, int], faul
     except DimError as error:
         faults.add("VC204", f"input `{name}` has no type: {error}", path, help="change the pattern")
         return False
-    if each is None and x.each is not None and faults.doubts & x.each.symbols():
+    if each is None and any(faults.doubtful(symbol, spec.dims) for symbol in symbols):
         return False
     if each is None or not 1 <= each <= 10_000:
         message = f"`each: {x.each}` is not a number of tensors between 1 and 10000"
@@ -52,7 +52,7 @@ def _typed(name: str, x: TensorType, spec: Spec, values: Mapping[str, int], faul
         return False
     starts = any(name in names(chain.source) for chain in spec.chains.values())
     if starts and x.width.substitute(values).constant is None:
-        if not faults.doubts & x.width.symbols():
+        if not any(faults.doubtful(symbol, spec.dims) for symbol in x.width.symbols()):
             near = nearest(str(x.axes[x.channel]), spec.dims)
             help = f"write `{near}`" if near else f"add `{next(iter(x.width.symbols()))}` to `dims`"
             message = f"the channels of `{name}` are `{x.axes[x.channel]}`, which is no dim"

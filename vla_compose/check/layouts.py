@@ -96,8 +96,8 @@ def _known(ours: str, known: frozenset[str], lists: Mapping[str, int]) -> bool:
 
 def _hidden(graph: Graph, faults: Faults) -> Callable[[str], bool]:
     """Whether a path may lead to parameters that a mistake hides."""
-    # Where an output is not as stated, a step may be missing.
-    astray = any(found.code == "VC208" for found in faults.found)
+    # A step may be missing, or another than was meant.
+    astray = any(found.code in ("VC202", "VC205", "VC208", "VC301") for found in faults.found)
     sound = {checked.chain.name for checked in graph.chains}
     hiding = [chain for chain in graph.spec.chains.values() if chain.name not in sound]
     unsure = astray or any(stated(chain) is None for chain in hiding)

@@ -11,7 +11,7 @@ from vla_compose.primitives.fields import SAME, Condition
 from vla_compose.spec.faults import Faults
 from vla_compose.spec.inputs import GridInput
 from vla_compose.spec.model import Spec
-from vla_compose.spec.words import nearest, slip
+from vla_compose.spec.words import nearest
 from vla_compose.types.dim import Dim, DimError
 from vla_compose.types.tensor import TensorType
 
@@ -95,14 +95,8 @@ class Scope:
 
     def doubtful(self, names: Iterable[str]) -> bool:
         """Whether one of these names is missing only because of a mistake that was reported."""
-        return any(self._doubtful(name) for name in names)
-
-    def _doubtful(self, name: str) -> bool:
-        if name not in self.faults.doubts:
-            return False
-        # A slip of a dim is a mistake of its own, unless it was reported as one.
-        lost = name in self.spec.dims or name in self.faults.undeclared
-        return lost or not any(slip(name, dim) for dim in self.values)
+        dims = self.spec.dims
+        return any(self.faults.doubtful(name, () if name in dims else dims) for name in names)
 
     def report(
         self,

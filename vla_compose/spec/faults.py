@@ -32,7 +32,7 @@ class Faults:
         self.doubts: set[str] = set()
         """Names that a mistake has put in doubt: that they are missing, or not used, may be due to it."""
         self.undeclared: set[str] = set()
-        """Names that are used as dims and are none, which was reported."""
+        """Dims whose value is not stated, which was reported."""
         self._renamed: dict[Path, Path] = {}
         self._lines: list[str] | None = None
         self._words: Counter[str] = Counter()
@@ -40,8 +40,18 @@ class Faults:
     def again(self) -> Faults:
         """Another list for the same document, in which nothing was found yet and the same is in doubt."""
         other = Faults(self.document)
-        other.doubts, other._renamed = set(self.doubts), self._renamed
+        other.doubts, other.undeclared = set(self.doubts), set(self.undeclared)
+        other._renamed = self._renamed
         return other
+
+    def doubtful(self, name: str, known: Iterable[str] = ()) -> bool:
+        """Whether a name may be missing only because of a mistake that was reported.
+
+        A slip of a name that is `known` is a mistake of its own.
+        """
+        if name in self.undeclared:
+            return True
+        return name in self.doubts and not any(slip(name, other) for other in known)
 
     def doubt(self, value: object) -> None:
         """Put every name in doubt that a part of the document holds."""

@@ -75,10 +75,14 @@ class Layout:
         return self.prefix + ours
 
 
-def parse_layouts(raw: object, dims: Iterable[str], faults: Faults) -> dict[str, Layout]:
-    """The layouts of a spec, in declared order; those with a mistake are reported and left out."""
+def parse_layouts(raw: object, dims: Iterable[str] | None, faults: Faults) -> dict[str, Layout]:
+    """The layouts of a spec, in declared order; those with a mistake are reported and left out.
+
+    Args:
+        dims: the names of the dims, if those are known.
+    """
     found: dict[str, Layout] = {}
-    known = list(dims)
+    known = None if dims is None else list(dims)
     for name, value in raw.items() if isinstance(raw, dict) else ():
         path: Path = ("layouts", name)
         if not re.fullmatch(_NAME, name) or len(name) > 64:
@@ -127,10 +131,10 @@ def _names(names: Mapping[str, str], path: Path, faults: Faults) -> None:
             taken[theirs] = ours
 
 
-def _config(config: Mapping[str, str], dims: list[str], path: Path, faults: Faults) -> None:
+def _config(config: Mapping[str, str], dims: list[str] | None, path: Path, faults: Faults) -> None:
     for dim, setting in config.items():
         at = (*path, "config", dim)
-        if dim not in {*dims, *faults.doubts, *faults.undeclared}:
+        if dims is not None and dim not in {*dims, *faults.undeclared}:
             near = nearest(dim, dims)
             help = f"write `{near}`" if near else f"add `{safe(dim)}` to `dims`"
             faults.add("VC305", f"`{safe(dim)}` is no dim", at, key=True, help=help)

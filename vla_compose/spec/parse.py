@@ -54,19 +54,22 @@ def parse_spec(document: Document) -> tuple[Spec | None, Faults]:
         faults.doubt(document.value)
     inputs = _inputs(body["inputs"], faults)
     chains = parse_chains(body, fields, read.lost, inputs, faults)
-    outputs = _outputs(body, chains, inputs, faults)
-    _names(set(body.get("dims", ())), inputs, chains, faults)
-    _variants(fields, body, faults)
-    layouts = parse_layouts(body.get("layouts"), body.get("dims", ()), faults)
-    undeclared = sorted(faults.undeclared)
-    faults.doubts.update(undeclared)
+    outputs = () if "outputs" in read.lost else _outputs(body, chains, inputs, faults)
+    dims = None if "dims" in read.lost else body.get("dims", {})
+    if not _names(set(dims or ()), inputs, chains, faults):
+        dims = None
+    if dims is not None:
+        _variants(fields, dims, faults)
+    layouts = parse_layouts(body.get("layouts"), dims, faults)
+    faults.undeclared |= body.get("dims", {}).keys() - fields.dims.keys()
+    faults.doubts |= faults.undeclared
     spec = Spec(
         version=fields.spec_version,
         name=fields.name,
         summary=" ".join(fields.summary.split()),
         sources=fields.sources,
         # A dim with a mistake stands for itself, so that it has no value.
-        dims={name: fields.dims.get(name, Dim.of(name)) for name in (*body.get("dims", ()), *undeclared)},
+        dims={**fields.dims, **{name: Dim.of(name) for name in sorted(faults.undeclared)}},
         inputs=inputs,
         chains=chains,
         outputs=outputs,
@@ -162,15 +165,15 @@ def _outputs(
         if chains and not known_origin(source, path, known, inputs, faults):
             continue
         type_ = pattern(parsed.type, compile_time, path, faults) if parsed.type is not None else None
-        found.append(Output(name, source, type_, path))
+        if type_ is not None or parsed.type is None:
+            found.append(Output(name, source, type_, path))
     return tuple(found)
 
 
-def _variants(fields: SpecFields, body: Mapping[str, Any], faults: Faults) -> None:
-    known = body.get("dims", {})
+def _variants(fields: SpecFields, known: Mapping[str, Any], faults: Faults) -> None:
     for variant, dims in fields.variants.items():
         for name in dims:
-            if name not in known and name not in faults.doubts:
+            if name not in known:
                 near = nearest(name, known)
                 help = f"write `{near}`" if near else f"add `{safe(name)}` to `dims`"
                 message = f"`{safe(name)}` is no dim"
@@ -183,7 +186,8 @@ def _end(body: Mapping[str, Any], chain: Chain) -> Path:
     return ("outputs",) if "outputs" in body else (*chain.path, "steps", len(chain.steps) - 1)
 
 
-def _names(dims: Set[str], inputs: dict[str, Input], chains: Mapping[str, Chain], faults: Faults) -> None:
+def _names(dims: Set[str], inputs: dict[str, Input], chains: Mapping[str, Chain], faults: Faults) -> bool:
+    """Report names that cannot stand, or not together; whether those of dims can."""
     before = len(faults.found)
     for name in sorted(dims):
         if name == SAME:
@@ -194,7 +198,8 @@ def _names(dims: Set[str], inputs: dict[str, Input], chains: Mapping[str, Chain]
             faults.add("VC302", message, ("dims", name), key=True, help="choose another name")
         else:
             good_name(name, ("dims", name), faults)
-    if len(faults.found) > before:
+    good = len(faults.found) == before
+    if not good:
         faults.doubt(faults.document.value)  # any name that is missing may be what such a dim was to be
     wrong = _input_names(dims, inputs, chains, faults)
     for name in wrong:
@@ -207,6 +212,7 @@ def _names(dims: Set[str], inputs: dict[str, Input], chains: Mapping[str, Chain]
             message = f"`{name}` is a chain and a step"
             faults.add("VC301", message, ("chains", name), key=True, help=f"rename the chain `{name}`")
             faults.doubts.add(name)
+    return good
 
 
 def _input_names(
