@@ -39,6 +39,8 @@ class _Frame:
     """Whether that key is unquoted, and nothing is wrong with it."""
     lost: bool = False
     """Whether the next value is dropped, because its key was."""
+    twice: str | None = None
+    """The key that was dropped, if it was there already."""
     misread: bool = False
     """Whether it holds a list or mapping as a key, which may come from a bracket too many."""
 
@@ -108,7 +110,7 @@ class TreeBuilder:
             self.json = bool(event.flow_style)
         if len(self.stack) + self.dropped >= self.limits.depth:
             raise too_deep(self.limits, span)
-        if self.drops():
+        if self.drops(event):
             self.dropped += 1
             return
         if self.stack and self.stack[-1].wants_key:
@@ -133,12 +135,27 @@ class TreeBuilder:
         if frame.flow:
             self.values[frame.path] = self.span(frame.start, end.index)
 
-    def drops(self) -> bool:
+    def drops(self, event: ev.NodeEvent) -> bool:
         """Whether what comes next belongs to no key."""
-        if not self.dropped and self.stack and self.stack[-1].lost:
-            self.stack[-1].lost = False
-            return True
-        return self.dropped > 0
+        frame = self.stack[-1] if self.stack else None
+        if self.dropped or frame is None or not frame.lost:
+            return self.dropped > 0
+        frame.lost = False
+        if frame.twice is not None:
+            # With a value of its own, it may be another key that was meant.
+            if not self.repeats(event, frame, frame.twice):
+                self.holes.add(frame.path)
+            frame.twice = None
+        return True
+
+    def repeats(self, event: ev.NodeEvent, frame: _Frame, key: str) -> bool:
+        """Whether a value is the one that a key has already."""
+        if not isinstance(event, ev.ScalarEvent) or not isinstance(frame.node, dict):
+            return False
+        try:
+            return self.meaning(event) == frame.node[key]
+        except ScalarError:
+            return False
 
     def lose(self, frame: _Frame) -> None:
         """Drop a key and the value that comes next."""
@@ -148,7 +165,7 @@ class TreeBuilder:
     def scalar(self, event: ev.ScalarEvent, start: Mark, end: Mark) -> None:
         span = self.span(start, end.index)
         self.count(span)
-        if self.drops():
+        if self.drops(event):
             return
         known = end.index not in self.events.unknown and not self.source.is_cut(start.index, end.index)
         frame = self.stack[-1] if self.stack else None
@@ -253,7 +270,7 @@ class TreeBuilder:
                 label = Label(first, "first here")
                 # A key that lost its indentation is one, and the next line a syntax error.
                 self.faults.add(Refused("duplicate-key", message, help, span, (label,)), misread=2)
-            frame.lost = True
+            frame.lost, frame.twice = True, key
             return
         frame.key, frame.plain = key, plain and clean
         self.keys[path] = span
