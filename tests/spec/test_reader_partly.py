@@ -180,6 +180,17 @@ def test_words_of_one_anchor_are_one_mistake() -> None:
     assert len(many.labels) == 20
 
 
+def test_places_behind_anchors_and_tags() -> None:
+    document = read("&x a: &y no\n!s b: !t &z {c: &v\n 1}\n&w : 1\nd: &u # x\n  - 1")
+    assert document.keys["a",] == Span(1, 4, 5)
+    assert document.values["a",] == Span(1, 10, 12)
+    assert document.keys["b",] == Span(2, 4, 5)
+    assert document.values["b",] == Span(2, 13, 19)
+    assert document.values["b", "c"] == Span(2, 17, 19)
+    assert document.keys["",] == Span(4, 1, 3)
+    assert document.values["d",] == Span(5, 4, 10)
+
+
 def test_places_count_the_forbidden_characters() -> None:
     text = f"a{ZWSP}: {ZWSP}{ZWSP}[b, no]{ZWSP} # x\n{ZWSP}c: {ZWSP}017\n"
     document = read(text)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
-from typing import NoReturn
+from typing import Final, NoReturn
 
 import yaml.events as ev
 from yaml.error import Mark
@@ -23,6 +24,8 @@ from vla_compose.spec.scalars import (
 )
 
 Path = tuple[str | int, ...]
+
+_WORDS: Final = re.compile(r"(?:[&!][^\s,\[\]{}]* +)+(?=[^\s#])")
 
 
 @dataclass(slots=True)
@@ -78,6 +81,8 @@ class TreeBuilder:
             start, end = event.start_mark, event.end_mark
             assert isinstance(start, Mark)
             assert isinstance(end, Mark)
+            if self.faults.partly:
+                start = self.content(start, end)
             if isinstance(event, ev.ScalarEvent):
                 self.scalar(event, start, end)
             elif isinstance(event, ev.CollectionStartEvent):
@@ -91,6 +96,14 @@ class TreeBuilder:
             message = "the spec has only comments" if self.root is None else "the spec has no keys"
             raise Refused("empty", message, "start it with `spec_version: 1`", START)
         return self.root
+
+    def content(self, start: Mark, end: Mark) -> Mark:
+        """Where a node begins behind its anchor and its tag, if on the same line."""
+        found = _WORDS.match(self.text, start.index)
+        if found is None or found.end() > end.index:
+            return start
+        column = start.column + found.end() - start.index
+        return Mark(start.name, found.end(), start.line, column, start.buffer, 0)
 
     def span(self, start: Mark, end: int) -> Span:
         """The first line of what stands between two places, or the character before nothing at all."""
