@@ -16,11 +16,11 @@ from types import MappingProxyType
 from vla_compose.api import check_document
 from vla_compose.check.infer import infer
 from vla_compose.codes import CODES
-from vla_compose.diagnostics import Diagnostic, SpecError
+from vla_compose.diagnostics import Diagnostic, Span, SpecError
 from vla_compose.lower.module import source
 from vla_compose.report import FORMATS, render, table
 from vla_compose.spec.parse import load_spec
-from vla_compose.spec.reader import Document, read_text
+from vla_compose.spec.reader import HOLE, Document, read_text
 from vla_compose.types.dim import Dim, DimError
 from vla_compose.types.expression import ExpressionError, parse_expression
 from vla_compose.types.tensor import PatternError, parse_pattern
@@ -37,6 +37,7 @@ class Broken(Exception):
 
 def reader(data: bytes) -> None:
     """`read_text` refuses with one diagnostic, or gives plain data: for JSON, what JSON means."""
+    partly(data)
     try:
         document = read_text(data)
     except SpecError as error:
@@ -54,6 +55,40 @@ def reader(data: bytes) -> None:
         return
     if other != value:
         raise Broken("JSON means something else")
+
+
+def partly(data: bytes) -> None:
+    """Reading on finds what reading finds first, gives places to all it reads, and knows its holes."""
+    first = document = None
+    try:
+        strict = read_text(data)
+    except SpecError as error:
+        first, strict = error.diagnostics[0], None
+    try:
+        document = read_text(data, partly=True)
+        faults = document.faults
+    except SpecError as error:
+        faults = error.diagnostics
+    for fault in faults:
+        _sound(fault)
+    if list(faults) != sorted(faults, key=lambda fault: fault.span or Span(0, 0, 0)):
+        raise Broken("mistakes are out of order")
+    if strict is not None and document != strict:
+        raise Broken("reading on changes what is read")
+    # `<<: *a` is one mistake, and may be found at either end.
+    names = {fault.name for fault in faults} | (
+        {"alias"} if any(f.name == "merge-key" for f in faults) else set()
+    )
+    if first is not None and first.name not in names:
+        raise Broken(f"reading on does not find {first}")
+    if document is None:
+        return
+    _placed(document)
+    paths = {path for path, value in _walk((), document.value) if value is HOLE}
+    if not paths <= document.holes <= document.values.keys():
+        raise Broken(f"the holes are {paths}, not {document.holes}")
+    if document.holes and not faults:
+        raise Broken("holes without a mistake")
 
 
 def check(data: bytes) -> None:

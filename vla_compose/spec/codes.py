@@ -49,7 +49,7 @@ _UNPRINTABLE: Final = re.compile(r"[^ -~]")
 
 
 class Refused(Exception):
-    """Internal: reading ends here. The reader turns it into a `SpecError` with one diagnostic."""
+    """Internal: a mistake at which reading ends, unless the reader goes on. It becomes a diagnostic."""
 
     def __init__(
         self, name: str, message: str, help: str, span: Span, labels: tuple[Label, ...] = ()
@@ -61,9 +61,9 @@ class Refused(Exception):
         self.span = span
         self.labels = labels
 
-    def spec_error(self, file: str | None) -> SpecError:
-        """The error for callers; `file` is the name to show."""
-        found = Diagnostic(
+    def diagnostic(self, file: str | None) -> Diagnostic:
+        """The same for callers; `file` is the name to show."""
+        return Diagnostic(
             code=code_of(self.name),
             name=self.name,
             message=self.message,
@@ -72,7 +72,10 @@ class Refused(Exception):
             labels=self.labels,
             help=self.help,
         )
-        return SpecError([found])
+
+    def spec_error(self, file: str | None) -> SpecError:
+        """The error for callers, with one diagnostic."""
+        return SpecError([self.diagnostic(file)])
 
 
 def shown(text: str, limit: int = 40) -> str:

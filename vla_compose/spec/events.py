@@ -1,35 +1,49 @@
-"""PyYAML's events, less what the language leaves out, with errors in words for readers of specs."""
+"""PyYAML's events, less what the language leaves out, with errors in words for readers of specs.
+
+Where reading goes on after a mistake, an anchor and a tag are events of PyYAML's, an alias is a scalar.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Final, NoReturn
+from typing import Final
 
 import yaml.events as ev
-from yaml.error import MarkedYAMLError, YAMLError
+from yaml.error import Mark, MarkedYAMLError, YAMLError
 from yaml.parser import Parser
 from yaml.reader import Reader
 from yaml.scanner import Scanner
+from yaml.tokens import AnchorToken, TagToken
 
-from vla_compose.diagnostics import Span
+from vla_compose.diagnostics import Label, Span
 from vla_compose.spec.codes import WORDINGS, Refused, shown
 from vla_compose.spec.limits import Limits
+from vla_compose.spec.recovery import Faults, Source
 from vla_compose.spec.scalars import span_at
 
 _BUGS = (YAMLError, ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError)
 _WORD: Final = re.compile(r"[^\s,\[\]{}]*")
+_NAME: Final = re.compile(r"[&*]([\w-]+):?")
+_MERGES: Final = re.compile(r"<< *: *\*([\w-]+)")
+_MERGED: Final = re.compile(r"<< *: *\Z")
+_MOST_LABELS: Final = 20
 
 
 class Events(Reader, Scanner, Parser):
     """PyYAML's events for one text, less what the language leaves out."""
 
-    def __init__(self, text: str, limits: Limits) -> None:
-        Reader.__init__(self, text)
+    def __init__(self, source: Source, limits: Limits, faults: Faults) -> None:
+        Reader.__init__(self, source.text)
         Scanner.__init__(self)
         Parser.__init__(self)
-        self.text = text
+        self.source = source
+        self.text = source.text
         self.limits = limits
+        self.faults = faults
+        self.unknown: set[int] = set()
+        """Ends of scalars that stand for something else."""
+        self.anchors: dict[str, Refused] = {}
         self.folded: tuple[int, int] | None = None
 
     def next_event(self) -> ev.Event:
@@ -45,7 +59,9 @@ class Events(Reader, Scanner, Parser):
             raise self.reworded(error) from None
         except _BUGS:
             # PyYAML's own; the one known is that of chr() for an escape past U+10FFFF.
-            self.refuse("syntax", "found an escape that names no character", r"write `\\` for one backslash")
+            raise self.refused(
+                "syntax", "found an escape that names no character", r"write `\\` for one backslash"
+            ) from None
 
     def reworded(self, error: MarkedYAMLError) -> Refused:
         """PyYAML's error in words for readers of specs."""
@@ -70,38 +86,77 @@ class Events(Reader, Scanner, Parser):
     def place(self, index: int) -> Span:
         """One character of the text."""
         # The end of the text may lie on a line that nobody wrote: point after the last word instead.
-        return span_at(self.text, min(index, len(self.text.rstrip())))
+        return self.source.back(span_at(self.text, min(index, len(self.text.rstrip()))))
 
-    def refuse(self, name: str, message: str, help: str, length: int = 1) -> NoReturn:
-        """Refuse what stands here."""
-        raise Refused(name, message, help, Span(self.line + 1, self.column + 1, self.column + 1 + length))
+    def refused(self, name: str, message: str, help: str, length: int = 1) -> Refused:
+        """The refusal of what stands here."""
+        column = self.column + 1
+        return Refused(name, message, help, self.source.back(Span(self.line + 1, column, column + length)))
 
-    def refuse_word(self, name: str, what: str) -> NoReturn:
-        """Refuse the word that stands here."""
+    def refuse_word(self, name: str, what: str) -> str:
+        """Refuse the word that stands here, which is returned if reading goes on."""
         found = _WORD.match(self.text, self.index)
         word = found[0] if found else ""
         help = f"delete `{shown(word)}`"
         if what == "alias":
             help = "write the value out" if re.fullmatch(r"\*[\w-]+", word) else f'write `"{shown(word)}"`'
-        self.refuse(name, f"found the {what} `{shown(word)}`; a spec has none", help, max(len(word), 1))
+        message = f"found the {what} `{shown(word)}`; a spec has none"
+        refused = self.refused(name, message, help, max(len(word), 1))
+        if not self.is_known(word, refused):
+            self.faults.add(refused, misread=1)
+        return word
+
+    def is_known(self, word: str, refused: Refused) -> bool:
+        """Whether a word belongs to a mistake that is noted: all words of one anchor are one mistake."""
+        named = _NAME.fullmatch(word)
+        if named is None or not self.faults.partly:
+            return False
+        if named[1] not in self.anchors and _MERGED.search(self.text, max(self.index - 64, 0), self.index):
+            return True  # the merge key is the mistake
+        first = self.anchors.setdefault(named[1], refused)
+        if first is not refused and len(first.labels) < _MOST_LABELS:
+            first.labels += (Label(refused.span, "and here"),)
+        return first is not refused
+
+    def merges_known(self, index: int) -> bool:
+        """Whether what stands at a place merges an anchor that is noted already."""
+        found = _MERGES.match(self.text, index)
+        return found is not None and found[1] in self.anchors
 
     def fetch_alias(self) -> None:
         self.refuse_word("alias", "alias")
+        self.fetch_plain()
+        self.unknown.add(self.tokens[-1].end_mark.index)
 
     def fetch_anchor(self) -> None:
-        self.refuse_word("alias", "anchor")
+        word = self.refuse_word("alias", "anchor").rstrip(":")
+        self.tokens.append(AnchorToken(word, *self.skip(word)))
 
     def fetch_tag(self) -> None:
-        self.refuse_word("tag", "tag")
+        word = self.refuse_word("tag", "tag")
+        self.tokens.append(TagToken((None, word), *self.skip(word)))
+
+    def skip(self, word: str) -> tuple[Mark, Mark]:
+        """Go past a word in front of a value, which may be a key."""
+        self.save_possible_simple_key()
+        self.allow_simple_key = False
+        start = self.get_mark()
+        self.forward(len(word))
+        return start, self.get_mark()
 
     def fetch_directive(self) -> None:
         line = self.text[self.index :].split("\n", 1)[0].rstrip()
         if line.startswith("%TAG"):
-            self.refuse("tag", "found a `%TAG` directive; a spec has no tags", "delete this line", len(line))
+            message = "found a `%TAG` directive; a spec has no tags"
+            self.faults.add(self.refused("tag", message, "delete this line", len(line)))
+            self.forward(len(line))
+            return
         if not line.startswith("%YAML"):
-            self.refuse("syntax", "a line cannot start with `%`", "put quotes around the key", len(line))
+            raise self.refused(
+                "syntax", "a line cannot start with `%`", "put quotes around the key", len(line)
+            )
         if not re.fullmatch(r"%YAML +1\.2(?: +#.*)?", line):
-            self.refuse("yaml-version", f"found `{shown(line)}`", "write `%YAML 1.2`", len(line))
+            raise self.refused("yaml-version", f"found `{shown(line)}`", "write `%YAML 1.2`", len(line))
         super().fetch_directive()
 
     def fetch_flow_scalar(self, style: str) -> None:
@@ -113,7 +168,7 @@ class Events(Reader, Scanner, Parser):
     def fetch_key(self) -> None:
         # PyYAML takes `{ ?a: 1}` for the key `a`, YAML 1.2 for the key `?a`.
         if self.flow_level and not self.peek(1).isspace():
-            self.refuse("syntax", "found `?` at the start of a key", "put quotes around the key")
+            raise self.refused("syntax", "found `?` at the start of a key", "put quotes around the key")
         super().fetch_key()
 
     def fetch_flow_collection_start(self, TokenClass: object) -> None:

@@ -11,7 +11,7 @@ import unicodedata
 from dataclasses import replace
 from typing import Final
 
-from vla_compose.diagnostics import Edit, Span, SpecError
+from vla_compose.diagnostics import Diagnostic, Edit, Span
 from vla_compose.spec.codes import FORMATS, START, Refused, shown
 from vla_compose.spec.limits import DEFAULT_LIMITS, Limits
 
@@ -41,7 +41,7 @@ _INVISIBLE: Final = (
     "\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f"
     "\ud800-\udfff\ufeff\ufff9-\ufffb\ufffe\uffff\U000e0000-\U000e007f"
 )
-_FORBIDDEN_IN_SOURCE: Final = re.compile(rf"[{_INVISIBLE}]|\r(?!\n)")
+FORBIDDEN_IN_SOURCE: Final = re.compile(rf"[{_INVISIBLE}]|\r(?!\n)")
 _FORBIDDEN_IN_VALUE: Final = re.compile(rf"[{_INVISIBLE}\r]")
 _TYPES: Final = {bool: "a truth value", int: "a whole number", float: "a number", type(None): "null"}
 
@@ -73,9 +73,8 @@ class _Meant(Refused):
         super().__init__(name, message, help, edit.span)
         self.edit = edit
 
-    def spec_error(self, file: str | None) -> SpecError:
-        found = super().spec_error(file).diagnostics
-        return SpecError([replace(diagnostic, edit=self.edit) for diagnostic in found])
+    def diagnostic(self, file: str | None) -> Diagnostic:
+        return replace(super().diagnostic(file), edit=self.edit)
 
 
 def span_at(text: str, index: int, length: int = 1) -> Span:
@@ -88,8 +87,7 @@ def span_at(text: str, index: int, length: int = 1) -> Span:
 def decode(text: str | bytes, limits: Limits) -> str:
     """The characters of a spec, without a byte order mark at the start.
 
-    Raises `Refused` if it is too large, empty, not in UTF-8, known to be something else than a spec, or
-    holds a character that no spec may hold.
+    Raises `Refused` if it is too large, empty, not in UTF-8, or known to be something else than a spec.
     """
     data = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
     for other in FORMATS:
@@ -107,22 +105,22 @@ def decode(text: str | bytes, limits: Limits) -> str:
     source = source.removeprefix("\ufeff")
     if not source.strip():
         raise Refused("empty", "the spec is empty", "start it with `spec_version: 1`", START)
-    if found := _FORBIDDEN_IN_SOURCE.search(source):
-        span = span_at(source, found.start())
-        if found[0] == "\r":
-            message = "found a carriage return without a line feed"
-            raise Refused("forbidden-character", message, "save the file with `LF` line ends", span)
-        raise Refused("forbidden-character", *_forbidden(found[0]), span)
     return source
 
 
 def check_characters(value: str) -> None:
     """Raises `ScalarError` if a value holds a character that no spec may hold, however it was escaped."""
     if found := _FORBIDDEN_IN_VALUE.search(value):
-        raise ScalarError("forbidden-character", *_forbidden(found[0]))
+        raise ScalarError("forbidden-character", *forbidden(found[0]))
 
 
-def _forbidden(char: str) -> tuple[str, str]:
+def masked(value: str) -> str:
+    """`value` with a replacement character for each that no spec may hold."""
+    return _FORBIDDEN_IN_VALUE.sub("\ufffd", value)
+
+
+def forbidden(char: str) -> tuple[str, str]:
+    """A message and a help text for a character that no spec may hold."""
     kind = {"Cc": "control character", "Cs": "half of a surrogate pair"}.get(unicodedata.category(char))
     point = f"U+{ord(char):04X}"
     words = kind or unicodedata.name(char, "not a character").lower()
