@@ -173,19 +173,19 @@ def _unknown(what: str, name: str, known: Mapping[str, Any], spec: str) -> str:
 
 def _document(name: str | os.PathLike[str], *, text: bool = False) -> Document:
     if text and isinstance(name, str) and ("\n" in name or not name.strip()):
-        return read_text(name)
+        return read_text(name, partly=True)
     path = find(name)
     return read(name, path if path is not None else Path(name))
 
 
 def read(name: str | os.PathLike[str], path: str | os.PathLike[str]) -> Document:
-    """Read the file that a name stands for.
+    """Read the file that a name stands for, as far as it can be read.
 
     Raises:
-        SpecError: it cannot be read; for a name that no shipped spec has, with the nearest one.
+        SpecError: nothing can be read; for a name that no shipped spec has, with the nearest one.
     """
     try:
-        return read_file(path)
+        return read_file(path, partly=True)
     except SpecError as error:
         raise SpecError([_with_hint(found, str(name)) for found in error.diagnostics]) from None
 

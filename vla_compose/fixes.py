@@ -64,7 +64,7 @@ class _State:
         from vla_compose.spec.reader import read_text
 
         try:
-            document = read_text(text, file=file)
+            document = read_text(text, file=file, partly=True)
         except SpecError as error:
             return cls(_READING, error.diagnostics)
         version = document.value.get("spec_version")

@@ -50,7 +50,7 @@ def document(name: str) -> Document:
         SpecError: it cannot be read.
     """
     if name == "-":
-        return read_text(piped(), file=STDIN)
+        return read_text(piped(), file=STDIN, partly=True)
     return read(name, located(name))
 
 

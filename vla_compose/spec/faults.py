@@ -28,7 +28,7 @@ class Faults:
 
     def __init__(self, document: Document) -> None:
         self.document = document
-        self.found: list[Diagnostic] = []
+        self.found: list[Diagnostic] = list(document.faults)
         self.doubts: set[str] = set()
         """Names that a mistake has put in doubt: that they are missing, or not used, may be due to it."""
         self.undeclared: set[str] = set()
@@ -40,6 +40,7 @@ class Faults:
     def again(self) -> Faults:
         """Another list for the same document, in which nothing was found yet and the same is in doubt."""
         other = Faults(self.document)
+        other.found = []
         other.doubts, other.undeclared = set(self.doubts), set(self.undeclared)
         other._renamed = self._renamed
         return other
@@ -100,6 +101,8 @@ class Faults:
         """
         path = self._written(path)
         place = self.document.key_span if key else self.document.value_span
+        if self._is_unknown(path, place(path)):
+            return None
         edit = self._edit(code, place(path), path, help or "")
         if self._again(code, message, place(path), edit):
             return None
@@ -118,6 +121,15 @@ class Faults:
             )
         )
         return edit.replacement if edit is not None else None
+
+    def _is_unknown(self, path: Path, span: Span) -> bool:
+        """Whether the reader is not sure what stands there, which it has reported."""
+        if not self.document.faults:
+            return False
+        above = (path[:end] for end in range(len(path) and 1, len(path) + 1))
+        return any(span == known.span for known in self.document.faults) or any(
+            part in self.document.holes for part in above
+        )
 
     def _again(self, code: str, message: str, span: Span, edit: Edit | None) -> bool:
         """Whether the same was said before; another place than then gets a label."""

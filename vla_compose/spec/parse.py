@@ -47,7 +47,7 @@ def parse_spec(document: Document) -> tuple[Spec | None, Faults]:
     fields, body = read.fields, read.body
     if fields is None:
         return None, faults
-    if read.lost & {"dims", "inputs", "chains"}:
+    if read.lost & {"dims", "inputs", "chains"} or any(map(_declares, document.holes)):
         faults.doubt(document.value)  # what those declare is not known, so no name is missing for certain
     if not body["inputs"] and "inputs" not in read.lost:
         faults.add("VC102", "a spec needs at least one input", ("inputs",), help="add `x: b n vision`")
@@ -110,10 +110,17 @@ def _version(body: dict[str, Any], faults: Faults) -> dict[str, Any] | None:
         message = f"spec_version {version} is newer than this vla-compose, which reads up to {SPEC_VERSION}"
         faults.add("VC108", message, ("spec_version",), help="run `pip install -U vla-compose`")
         return None
-    if len(body.keys() & {"name", "inputs", "steps", "chains"}) < 2 and faults.found:
+    else:
+        return body
+    if len(body.keys() & {"name", "inputs", "steps", "chains"}) < 2:
         return None
     others = {key: value for key, value in body.items() if key not in (near, "spec_version")}
     return {"spec_version": SPEC_VERSION, **others}
+
+
+def _declares(hole: Path) -> bool:
+    """Whether names may be declared at a place that could not be read."""
+    return not hole or (hole[0] in ("dims", "inputs", "chains") and len(hole) < 3)
 
 
 def _inputs(body: Mapping[str, Any], faults: Faults) -> dict[str, Input]:
