@@ -94,10 +94,12 @@ def partly(data: bytes) -> None:
 def check(data: bytes) -> None:
     """`check` finds mistakes, or the spec can be shown and ejected; every report can be printed."""
     try:
-        document = read_text(data)
+        document = read_text(data, partly=True)
     except SpecError:
         return
     found = check_document(document)
+    if document.faults and not found:
+        raise Broken("mistakes of reading are lost")
     for diagnostic in found:
         _sound(diagnostic)
     for format in FORMATS:

@@ -71,7 +71,7 @@ def parse_chains(
             faults.doubts.add(name)
         else:
             source: Origin = LOST
-            if parsed.from_ is not None or not read.lost:
+            if (parsed.from_ is not None or not read.lost) and not faults.is_hole(path):
                 source = origin_of(parsed.from_, inputs, path, faults)
             steps = _steps(read.body, read.lost, path, faults)
             if parsed.inline and (parsed.each or parsed.per_image):
@@ -99,7 +99,7 @@ def parse_chains(
                 path=path,
             )
     if "steps" in {*body, *lost}:
-        source = LOST if "from" in lost else origin_of(fields.from_, inputs, (), faults)
+        source = LOST if "from" in lost or faults.is_hole(()) else origin_of(fields.from_, inputs, (), faults)
         for name in fields.unused:
             good_name(name, ("unused", name), faults, dotted=True)
         found[ROOT] = Chain(

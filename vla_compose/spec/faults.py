@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from vla_compose.codes import CODES
 from vla_compose.diagnostics import Diagnostic, Edit, Label, Span
@@ -18,9 +18,41 @@ _OWN = ("VC303", "VC305")
 _WRITE = re.compile(r"write `([A-Za-z_][\w.-]{2,})`(?: for `([ -_a-~]+)`)?", re.A)
 """A help that names what to write for one word, or for the key that follows."""
 
+_TOP = re.compile(r"[\w-]+(?= *:)")
+_SYNTAX = ("VC015", "VC016", "VC021")
 _NAME = re.compile(r"[A-Za-z_][\w.]*", re.A)
 _ONCE = ("VC2", "VC303", "VC305")
 """What is said of several places in the same words has one cause, and is reported once."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Passed:
+    """A syntax error: something around its line was passed over.
+
+    It stands in one of the entries `fields` of the spec, of which the first begins at the line `first`.
+    """
+
+    line: int
+    first: int
+    fields: tuple[str, ...]
+
+    @classmethod
+    def of(cls, fault: Diagnostic, document: Document) -> _Passed:
+        line = fault.span.line if fault.span is not None else 1
+        lines = enumerate(document.text.split("\n")[:line], start=1)
+        tops = [(at, found[0]) for at, text in lines if (found := _TOP.match(text))]
+        # A line just before it may stand there only because its indentation is wrong.
+        near = 1 if tops and tops[-1][0] < line - 1 else 2
+        return cls(line, tops[-near:][0][0] if tops else 1, tuple(name for _, name in tops[-near:]))
+
+    def hides(self, code: str, path: Path, span: Span) -> bool:
+        """Whether a mistake may be due to what was passed over."""
+        if code.startswith("VC1") and self.line - 1 <= span.line <= self.line:
+            return True
+        if code in ("VC102", "VC103") and self.first <= span.line <= self.line:
+            return True
+        registered = code == "VC303" and ("order" in path or "layouts" in path)
+        return not {"steps", "chains"}.isdisjoint(self.fields) and (registered or code == "VC208")
 
 
 class Faults:
@@ -34,6 +66,8 @@ class Faults:
         self.undeclared: set[str] = set()
         """Dims whose value is not stated, which was reported."""
         self._renamed: dict[Path, Path] = {}
+        self._passed = [_Passed.of(fault, document) for fault in document.faults if fault.code in _SYNTAX]
+        self.doubt(document.unread)
         self._lines: list[str] | None = None
         self._words: Counter[str] = Counter()
 
@@ -53,6 +87,10 @@ class Faults:
         if name in self.undeclared:
             return True
         return name in self.doubts and not any(slip(name, other) for other in known)
+
+    def is_hole(self, path: Path) -> bool:
+        """Whether the reader is not sure of the value at a path."""
+        return self._written(path) in self.document.holes
 
     def doubt(self, value: object) -> None:
         """Put every name in doubt that a part of the document holds."""
@@ -101,7 +139,7 @@ class Faults:
         """
         path = self._written(path)
         place = self.document.key_span if key else self.document.value_span
-        if self._is_unknown(path, place(path)):
+        if self._is_unknown(code, path, place(path)):
             return None
         edit = self._edit(code, place(path), path, help or "")
         if self._again(code, message, place(path), edit):
@@ -122,13 +160,18 @@ class Faults:
         )
         return edit.replacement if edit is not None else None
 
-    def _is_unknown(self, path: Path, span: Span) -> bool:
+    def _is_unknown(self, code: str, path: Path, span: Span) -> bool:
         """Whether the reader is not sure what stands there, which it has reported."""
         if not self.document.faults:
             return False
+        holes = self.document.holes
+        if any(passed.hides(code, path, span) for passed in self._passed):
+            return True
+        if code == "VC102" and any(hole[:-1] == path for hole in holes if hole):
+            return True  # what is missing may stand there under a key that could not be read
         above = (path[:end] for end in range(len(path) and 1, len(path) + 1))
         return any(span == known.span for known in self.document.faults) or any(
-            part in self.document.holes for part in above
+            part in holes for part in above
         )
 
     def _again(self, code: str, message: str, span: Span, edit: Edit | None) -> bool:

@@ -82,6 +82,8 @@ def read_fields(
     said: set[tuple[str, Path]] = set()
     while True:
         fields, found = _validated(model, body)
+        if fields is not None and spare is None and faults.is_hole(path):
+            break  # there may be other fields
         if fields is not None:
             return Read(fields, body)
         better = body

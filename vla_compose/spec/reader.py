@@ -7,20 +7,17 @@ nothing here recurses, runs code, or depends on what other packages register wit
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
 
 from vla_compose.diagnostics import Diagnostic, Span
 from vla_compose.spec.codes import Refused
 from vla_compose.spec.limits import DEFAULT_LIMITS, Limits, read_bytes
+from vla_compose.spec.patches import CONFLICT, read_on
 from vla_compose.spec.recovery import HOLE as HOLE
 from vla_compose.spec.recovery import Faults, Source
 from vla_compose.spec.scalars import decode, span_at
-from vla_compose.spec.tree import Path, TreeBuilder
-
-_CONFLICT: Final = re.compile(r"^(?:<{7}|={7}|>{7}|\|{7})(?= |\r?$)", re.M)
+from vla_compose.spec.tree import Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +29,8 @@ class Document:
 
     Only what is read with `partly` has `faults`, the mistakes in it, and `holes`, the paths at which the
     value, or the key, is not known: an unknown value is `HOLE`, of a mapping in `holes` keys are missing,
-    and any other path in `holes` ends with a key that may be another one.
+    and any other path in `holes` ends with a key that may be another one. `unread` are the lines around
+    syntax errors, which became such holes.
     """
 
     value: dict[str, object]
@@ -42,6 +40,7 @@ class Document:
     values: Mapping[Path, Span]
     faults: tuple[Diagnostic, ...] = ()
     holes: frozenset[Path] = frozenset()
+    unread: str = ""
 
     def key_span(self, path: Path) -> Span:
         """Where the key of `path` stands, or else the nearest thing around it."""
@@ -82,24 +81,47 @@ def read_text(
     aliases, merge keys, duplicate keys, ambiguous scalars, numbers that do not fit, invisible characters.
 
     With `partly`, what the language leaves out is no reason to raise: the document has it as `faults`.
-    Only a mistake after which nothing can be read, such as a syntax error, raises `SpecError`, with all
-    that was found before it.
+    The lines around a syntax error are passed over. Only a mistake after which nothing can be read raises
+    `SpecError`, with all that was found before it.
     """
     faults = Faults(partly=partly)
     try:
         source = Source(decode(text, limits), faults)
-        try:
-            builder = TreeBuilder(source, limits, faults)
-            value = builder.build()
-        except Refused as refused:
-            found = _CONFLICT.search(source.text) if refused.name in ("syntax", "wrong-root") else None
-            if found is None:
-                raise
-            message = f"found `{found[0]}`, a conflict marker of git"
-            help = "resolve the conflict, then run `git add`"
-            span = source.back(span_at(source.text, found.start(), 7))
-            raise Refused("merge-conflict", message, help, span) from None
     except Refused as refused:
         raise faults.ended_by(refused, file) from None
-    found_faults, holes = faults.diagnostics(file), frozenset(builder.holes)
-    return Document(value, source.whole, file, builder.keys, builder.values, found_faults, holes)
+    reading = read_on(source, limits, faults)
+    if reading.ended is not None:
+        raise reading.faults.ended_by(_conflict(source, reading.ended), file)
+    builder = reading.builder
+    assert builder.root is not None
+    return Document(
+        builder.root,
+        source.whole,
+        file,
+        _fitting(builder.keys, source.whole) if reading.patch.left else builder.keys,
+        _fitting(builder.values, source.whole) if reading.patch.left else builder.values,
+        reading.faults.diagnostics(file),
+        frozenset(builder.holes),
+        reading.patch.left,
+    )
+
+
+def _fitting(spans: Mapping[Path, Span], text: str) -> dict[Path, Span]:
+    """Places in the text, where some of its lines were read as other ones."""
+    lines = text.split("\n")
+    found: dict[Path, Span] = {}
+    for path, span in spans.items():
+        last = max(len(lines[span.line - 1].rstrip()), 1)
+        column = min(span.column, last)
+        found[path] = Span(span.line, column, max(min(span.end_column, last + 1), column + 1))
+    return found
+
+
+def _conflict(source: Source, ended: Refused) -> Refused:
+    """What ended reading, or the conflict marker of git that is behind it."""
+    found = CONFLICT.search(source.text) if ended.name in ("syntax", "wrong-root") else None
+    if found is None:
+        return ended
+    message = f"found `{found[0]}`, a conflict marker of git"
+    span = source.back(span_at(source.text, found.start(), 7))
+    return Refused("merge-conflict", message, "resolve the conflict, then run `git add`", span)

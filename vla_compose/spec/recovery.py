@@ -36,7 +36,7 @@ class Faults:
 
     def __init__(self, *, partly: bool) -> None:
         self.partly = partly
-        self._found: list[Refused] = []
+        self._found: dict[tuple[str, Span], Refused] = {}
         self._misread: set[int] = set()
         self.misread_blocks = 0
         """Mappings that are open and may be none: a syntax error inside is no second mistake."""
@@ -54,17 +54,46 @@ class Faults:
         if misread:
             self._misread.update(range(refused.span.line, refused.span.line + misread))
         if len(self._found) < MOST_FOUND:
-            self._found.append(refused)
+            self._keep(refused)
+
+    def with_one(self, refused: Refused) -> Faults:
+        """The same and one more."""
+        other = self.copy()
+        other._keep(refused)
+        return other
+
+    def with_those(self, others: Faults, lines: range | None) -> Faults:
+        """The same and what `others` have of some lines, or of all."""
+        other = self.copy()
+        for one in others._found.values():
+            if lines is None or one.span.line in lines:
+                other._keep(one)
+        return other
+
+    def _keep(self, refused: Refused) -> None:
+        self._found.setdefault((refused.name, refused.span), refused)
+
+    def copy(self) -> Faults:
+        """The same, to which others can be added."""
+        other = Faults(partly=self.partly)
+        other._found, other._misread = dict(self._found), set(self._misread)
+        return other
+
+    def follows(self, refused: Refused) -> bool:
+        """Whether a mistake is due to one that was noted."""
+        misread = self.misread_blocks > 0 or refused.span.line in self._misread
+        return misread and refused.name in _FOLLOWS
 
     def diagnostics(self, file: str | None) -> tuple[Diagnostic, ...]:
         """What was found, in the order of the file."""
-        return tuple(found.diagnostic(file) for found in sorted(self._found, key=lambda one: one.span))
+        return tuple(
+            found.diagnostic(file) for found in sorted(self._found.values(), key=lambda one: one.span)
+        )
 
     def ended_by(self, refused: Refused, file: str | None) -> SpecError:
         """The error for callers after a mistake at which reading ends."""
-        misread = self.misread_blocks or refused.span.line in self._misread
-        if not misread or refused.name not in _FOLLOWS:
-            self._found.append(refused)
+        if not self.follows(refused):
+            self._keep(refused)
         return SpecError(self.diagnostics(file))
 
 
@@ -100,6 +129,10 @@ class Source:
             kept.append(whole[last:index])
             last = index + 1
         self.text = "".join([*kept, whole[last:]])
+
+    def of(self, text: str) -> Source:
+        """The same for another text, which has no forbidden characters."""
+        return self if text == self.text else Source(text, Faults(partly=False))
 
     def back(self, span: Span) -> Span:
         """The place in `whole` of a place in `text`."""

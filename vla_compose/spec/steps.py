@@ -30,6 +30,9 @@ def parse_steps(body: Any, path: Path, faults: Faults) -> tuple[Step, ...]:
 def _step(value: Any, path: Path, faults: Faults) -> Step:
     if isinstance(value, str):
         value = {value: {}}
+    if faults.is_hole(path):
+        faults.doubt(value)
+        return broken(path)
     if not isinstance(value, dict) or len(value) != 1:
         message = "a step is one primitive with its fields"
         help = "write `- linear: {name: proj, out: text}`"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final, NoReturn
 
@@ -56,15 +57,18 @@ class _Frame:
 class TreeBuilder:
     """Turns events into a tree, with a stack of its own.
 
+    Scalars that end at a place in `unknown` stand for something that is not known.
+
     Raises `Refused` while building at what ends reading, and at any mistake unless `faults` keeps it.
     """
 
-    def __init__(self, source: Source, limits: Limits, faults: Faults) -> None:
+    def __init__(self, source: Source, limits: Limits, faults: Faults, unknown: Collection[int] = ()) -> None:
         self.source = source
         self.text = source.text
         self.limits = limits
         self.faults = faults
         self.events = Events(source, limits, faults)
+        self.events.unknown.update(unknown)
         self.stack: list[_Frame] = []
         self.dropped = 0
         """Mappings and lists that are open and belong to no key."""
@@ -75,8 +79,8 @@ class TreeBuilder:
         self.nodes = 0
         self.json = False
 
-    def build(self) -> dict[str, object]:
-        """The tree; what is known of its paths is in `keys`, `values` and `holes`."""
+    def build(self) -> None:
+        """Build the tree `root`; what is known of its paths is in `keys`, `values` and `holes`."""
         while not isinstance(event := self.events.next_event(), ev.StreamEndEvent):
             start, end = event.start_mark, event.end_mark
             assert isinstance(start, Mark)
@@ -95,7 +99,6 @@ class TreeBuilder:
         if self.root is None or not (self.root or self.holes):
             message = "the spec has only comments" if self.root is None else "the spec has no keys"
             raise Refused("empty", message, "start it with `spec_version: 1`", START)
-        return self.root
 
     def content(self, start: Mark, end: Mark) -> Mark:
         """Where a node begins behind its anchor and its tag, if on the same line."""
