@@ -193,7 +193,12 @@ class TensorType:
         return text if self.each is None else f"{self.each} x [{text}]"
 
     def __str__(self) -> str:
-        return self._listed(" ".join(str(axis) for axis in self.axes))
+        return _text(self)
+
+
+@lru_cache(maxsize=4096)
+def _text(type_: TensorType) -> str:
+    return type_._listed(" ".join([str(axis) for axis in type_.axes]))
 
 
 @lru_cache(maxsize=4096)
