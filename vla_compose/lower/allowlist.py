@@ -67,7 +67,7 @@ def check_source(text: str, known: Iterable[str] = ()) -> ast.Module:
     """
     tree = ast.parse(text)
     special = _special(tree)
-    defined: set[str] = {"is_compiling", "layer", *known}
+    defined: set[str] = {"is_dynamo_compiling", "is_exporting", "layer", *known}
     bound: set[str] = set()
     for node in special:
         kind = type(node)
