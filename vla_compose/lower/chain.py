@@ -106,7 +106,7 @@ def lower_chain(graph: Graph, checked: CheckedChain) -> LoweredChain:
 
 def one(edge: Edge) -> TensorType:
     """The type of one tensor of an edge."""
-    return replace(edge.type, each=None)
+    return replace(edge.type, each=None) if edge.each is not None else edge.type
 
 
 def _target(graph: Graph, checked: CheckedChain) -> str:

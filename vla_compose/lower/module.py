@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
@@ -85,7 +86,7 @@ def _header(graph: Graph) -> str:
 
 def _plain(text: str) -> str:
     """Text for a comment: one line of ASCII that Python does not take for a declaration of encoding."""
-    line = "".join(c if c.isprintable() and c.isascii() else "?" for c in text)
+    line = re.sub(r"[^ -~]", "?", text)
     return line.replace("coding:", "coding :").replace("coding=", "coding =")
 
 
