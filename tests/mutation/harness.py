@@ -71,7 +71,7 @@ def run(spec: Spec, variant: str | None, graph: Graph) -> None:
     device = device_of(graph, found)
     if device == "meta" and not torch.compiler.is_compiling():
         # No numbers, so that nothing may look at one, as when a module is traced.
-        with patch.object(torch.compiler, "is_compiling", lambda: True):
+        with patch.multiple(torch.compiler, is_compiling=lambda: True, is_exporting=lambda: True):
             return run(spec, variant, graph)
     module = vla_compose.build(spec, variant=variant, device=device)
     entries = [(name, tuple(value.shape)) for name, value in module.state_dict().items()]

@@ -18,6 +18,14 @@ PLAIN = frozenset({
     *ast.boolop.__subclasses__(), *ast.cmpop.__subclasses__(),
 })  # fmt: skip
 """Nodes that are always fine."""
+SIMPLE = frozenset({"arg", "attr", "ctx", "name", "op", "ops"})
+FIELDS = {
+    kind: tuple(field for field in kind._fields if field not in SIMPLE)
+    for kind in vars(ast).values()
+    if isinstance(kind, type) and issubclass(kind, ast.AST)
+}
+"""Where each kind of node holds others, but for names and what is always fine: contexts and operators."""
+VALUES = frozenset({str, int, float, bool, type(None)})
 CALLS = frozenset(
     {
         "enumerate",
@@ -59,14 +67,15 @@ def check_source(text: str, known: Iterable[str] = ()) -> ast.Module:
     """
     tree = ast.parse(text)
     special = _special(tree)
-    defined: set[str] = {"is_compiling", "layer", *known}
+    defined: set[str] = {"is_dynamo_compiling", "is_exporting", "layer", *known}
     bound: set[str] = set()
     for node in special:
-        if isinstance(node, ast.ClassDef | ast.FunctionDef):
+        kind = type(node)
+        if kind is ast.ClassDef or kind is ast.FunctionDef:
             defined.add(node.name)
-        elif isinstance(node, ast.arg):
+        elif kind is ast.arg:
             bound.add(node.arg)
-        elif isinstance(node, ast.Name) and type(node.ctx) is ast.Store:
+        elif kind is ast.Name and type(node.ctx) is ast.Store:
             bound.add(node.id)
     forbidden = BUILTINS - defined - bound
     for node in special:
@@ -76,41 +85,47 @@ def check_source(text: str, known: Iterable[str] = ()) -> ast.Module:
     return tree
 
 
-def _special(tree: ast.AST) -> list[ast.AST]:
+def _special(tree: ast.Module) -> list[Any]:
     """Every node that calls for a look: as `ast.walk` finds them, in a fraction of the time."""
     waiting: list[Any] = [tree]
-    found: list[ast.AST] = []
+    found: list[Any] = []
     while waiting:
         node = waiting.pop()
         kind = type(node)
-        if kind is ast.Name or kind is ast.Constant:
-            # Most nodes are names that no builtin has, and plain values: neither calls for another look.
-            if kind is ast.Constant or node.id in BUILTINS or node.id.startswith("__"):
+        # Most nodes are names that no builtin has, and plain values: neither calls for another look.
+        if kind is ast.Name:
+            if node.id in BUILTINS or node.id.startswith("__"):
+                found.append(node)
+            continue
+        if kind is ast.Constant:
+            if type(node.value) not in VALUES:
                 found.append(node)
             continue
         if kind not in PLAIN or kind is ast.arg:
+            if not isinstance(node, ast.AST):
+                continue  # a number or a name that stands for itself
             found.append(node)
-        for field in kind._fields:
+        for field in FIELDS[kind]:
             value = getattr(node, field, None)
             if type(value) is list:
-                waiting += [item for item in value if isinstance(item, ast.AST)]
-            elif isinstance(value, ast.AST):
+                waiting += value
+            elif value is not None:
                 waiting.append(value)
     return found
 
 
 def _problem(node: ast.AST, defined: set[str], forbidden: frozenset[str]) -> str:
     match node:
-        case ast.Name(id=name):
-            return f"name {name}" if name in forbidden or name.startswith("__") else ""
         case ast.Attribute():
             return f"attribute {node.attr}" if _outside(node) else ""
-        case ast.Constant(value=value):
-            return "" if isinstance(value, str | int | float | None) else f"constant {value!r}"
         case ast.Call(func=ast.Name(id=name)):
             return "" if name in CALLS or name in defined else f"call of {name}"
         case ast.Call() | ast.arg():
             return ""
+        case ast.Name(id=name):
+            return f"name {name}" if name in forbidden or name.startswith("__") else ""
+        case ast.Constant(value=value):
+            return f"constant {value!r}"
         case ast.Import(names=aliases):
             outside = [alias.name for alias in aliases if alias.name not in IMPORTS or alias.asname]
             return f"import of {outside}" if outside else ""

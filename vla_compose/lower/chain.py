@@ -90,7 +90,8 @@ def lower_chain(graph: Graph, checked: CheckedChain) -> LoweredChain:
         guards.told(_per_image(graph))
     elif not chain.inline:
         guards.tensor(code.target, Edge(one(checked.before)))
-        if not from_input:
+        # The main class has checked lists, and what another chain gives is right.
+        if not from_input or chain.each:
             guards.checks.clear()
     grid = graph.spec.inputs.get(chain.per_image or "")
     columns = grid.names if isinstance(grid, GridInput) else []
@@ -105,7 +106,7 @@ def lower_chain(graph: Graph, checked: CheckedChain) -> LoweredChain:
 
 def one(edge: Edge) -> TensorType:
     """The type of one tensor of an edge."""
-    return replace(edge.type, each=None)
+    return replace(edge.type, each=None) if edge.each is not None else edge.type
 
 
 def _target(graph: Graph, checked: CheckedChain) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from vla_compose.check.graph import Edge, Graph, members
 from vla_compose.lower.code import Code
-from vla_compose.lower.guards import Guards
+from vla_compose.lower.guards import EAGER, Guards
 from vla_compose.lower.layout import condition, statements
 from vla_compose.lower.members import constructor, containers
 from vla_compose.primitives.base import Node
@@ -66,7 +66,7 @@ def unpack(graph: Graph, names: Iterable[str]) -> Statements:
             what = f"{count} positive integers" if count > 1 else "one positive integer in a tuple"
             message = f"`{name}` must be {what} `{value.sizes}`, but {{given({name})}}"
             found += [
-                ("if not is_compiling():", ""),
+                (EAGER, ""),
                 (f"    if {wrong}:", ""),
                 (f'        raise ValueError(f"{message}")', ""),
                 (f"{', '.join(value.names)}{comma} = {name}", ""),
@@ -85,7 +85,7 @@ def unpack(graph: Graph, names: Iterable[str]) -> Statements:
                 f"{name}.min() < 1",
             ]
             found += [
-                ("if not is_compiling():", ""),
+                (EAGER, ""),
                 *((line, "") for line in condition(parts, 1)),
                 (f'        raise ValueError(f"{message}, but {{given({name})}}")', ""),
                 (f"{grid_rows(name)} = {name}.tolist()", ""),

@@ -15,6 +15,8 @@ from vla_compose.types.dim import Dim
 from vla_compose.types.tensor import Axis, TensorType
 
 SHAPE = "_shape"
+# What `is_compiling` tells, without its way over `torch.jit`: that took a third of what the checks cost.
+EAGER = "if not (is_dynamo_compiling() or is_exporting()):"
 
 
 _HOLDS: dict[Holds, str] = {"floats": "floats ", "integers": "integers or booleans ", "anything": ""}
@@ -170,7 +172,7 @@ class Guards:
         """The statements, to stand first in `forward`."""
         if not self.checks:
             return []
-        return ["if not is_compiling():", *(line for check in self.checks for line in check.lines())]
+        return [EAGER, *(line for check in self.checks for line in check.lines())]
 
 
 def _through_shape(part: str, variable: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
@@ -29,7 +30,7 @@ from vla_compose.lower.classes import (
     unpack,
 )
 from vla_compose.lower.code import columns, spaced
-from vla_compose.lower.guards import Guards
+from vla_compose.lower.guards import EAGER, Guards
 from vla_compose.lower.layout import INDENT
 from vla_compose.lower.members import constructor
 from vla_compose.lower.pieces import piece
@@ -66,8 +67,9 @@ def parts(graph: Graph) -> Parts:
             classes.append(_chain_class(graph, lowered))
     classes.append(_main_class(graph, chains))
     header = _header(graph)
-    if any("if not is_compiling():" in text for text in classes):
-        header += "\n\nis_compiling = torch.compiler.is_compiling"
+    if any(EAGER in text for text in classes):
+        header += "\n\nis_dynamo_compiling = torch.compiler.is_dynamo_compiling"
+        header += "\nis_exporting = torch.compiler.is_exporting"
         pieces.add("given")
     return Parts(header, tuple(sorted(pieces)), tuple(classes))
 
@@ -84,7 +86,7 @@ def _header(graph: Graph) -> str:
 
 def _plain(text: str) -> str:
     """Text for a comment: one line of ASCII that Python does not take for a declaration of encoding."""
-    line = "".join(c if c.isprintable() and c.isascii() else "?" for c in text)
+    line = re.sub(r"[^ -~]", "?", text)
     return line.replace("coding:", "coding :").replace("coding=", "coding =")
 
 

@@ -130,17 +130,18 @@ class MultiheadAttention(Primitive):
         context = code.context
         batched = len(node.before.axes) == 3
         repeat = "permute(1, 0, 2)" if batched else f"unsqueeze(1).repeat(1, {context}.shape[0], 1)"
-        queries = code.let("queries", f"{code.x}.{repeat}")
+        # Under its own name the stream would outlive the copy that is made of it here.
+        code.set(f"{code.x}.{repeat}")
         values = keys = code.let("values", f"{context}.permute(1, 0, 2)")
         if self.positions is not None:
             height, width = (code.size(factor) for factor in self._grid(node, code))
             table = code.attr(self.positions.name)
             code.runtime("resize_positions")
             positions = code.let("positions", f"resize_positions({table}, ({height}, {width}))")
-            code.line(f"{queries} = {queries} + {table}.unsqueeze(1)")
+            code.set(f"{code.x} + {table}.unsqueeze(1)")
             keys = code.let("keys", f"{values} + {positions}.unsqueeze(1)")
         mask = f", attn_mask={code.input(self.mask)}" if self.mask is not None else ""
-        code.set(f"{code.attr(self.name)}({queries}, {keys}, {values}{mask})[0].permute(1, 0, 2)")
+        code.set(f"{code.attr(self.name)}({code.x}, {keys}, {values}{mask})[0].permute(1, 0, 2)")
 
     def _grid(self, node: Node, code: Code) -> tuple[Dim, ...]:
         assert node.context is not None

@@ -13,7 +13,7 @@ A list of tensors of one type is written `3 x [n text]`.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 from vla_compose.types.dim import Dim, product
@@ -131,6 +131,13 @@ class TensorType:
     axes: tuple[Axis, ...]
     channel: int = -1
     each: Dim | None = None
+    _hash: int = field(default=0, init=False, repr=False, compare=False)
+
+    def __hash__(self) -> int:
+        # Substituted types are found by it, and it walks through every factor.
+        if not self._hash:
+            object.__setattr__(self, "_hash", hash((self.axes, self.channel, self.each)))
+        return self._hash
 
     @property
     def width(self) -> Dim:
@@ -193,7 +200,12 @@ class TensorType:
         return text if self.each is None else f"{self.each} x [{text}]"
 
     def __str__(self) -> str:
-        return self._listed(" ".join(str(axis) for axis in self.axes))
+        return _text(self)
+
+
+@lru_cache(maxsize=4096)
+def _text(type_: TensorType) -> str:
+    return type_._listed(" ".join([str(axis) for axis in type_.axes]))
 
 
 @lru_cache(maxsize=4096)
