@@ -16,7 +16,7 @@ from vla_compose.diagnostics import BuildError, Diagnostic, SpecError
 from vla_compose.lower.module import source
 from vla_compose.spec.faults import Faults
 from vla_compose.spec.model import Spec
-from vla_compose.spec.parse import load_spec, parse_spec
+from vla_compose.spec.parse import parse_spec
 from vla_compose.spec.reader import Document, read_file, read_text
 from vla_compose.spec.words import nearest
 from vla_compose.types.dim import Dim
@@ -49,7 +49,7 @@ def load(name_or_path: str | os.PathLike[str]) -> Spec:
 def check(name_or_path_or_text: str | os.PathLike[str]) -> list[Diagnostic]:
     """Find every mistake in a spec, at its own dims and at those of each variant. Never imports torch.
 
-    Types are checked once all fields are right, because a step with a wrong field has no certain type.
+    One mistake does not hide the others: what is certain beside it is checked as well.
 
     Args:
         name_or_path_or_text: the name of a shipped spec, a path, or YAML text (anything with a line break).
@@ -67,6 +67,18 @@ def check(name_or_path_or_text: str | os.PathLike[str]) -> list[Diagnostic]:
 def check_document(document: Document) -> list[Diagnostic]:
     """`check` for a document that was read already."""
     return _checked(document)[1]
+
+
+def certain(document: Document) -> Spec:
+    """The spec of a document, whose types are not checked.
+
+    Raises:
+        SpecError: a field is wrong; with every mistake of types too.
+    """
+    spec, faults = parse_spec(document)
+    if spec is None or faults.found:
+        raise SpecError(check_document(document))
+    return spec
 
 
 def build(
@@ -127,7 +139,7 @@ def compose(spec: Source, *, variant: str | None = None, **dims: int) -> Graph:
         SpecError: the spec has mistakes, or has them with these dims.
         BuildError: there is no such variant or dim.
     """
-    loaded = spec if isinstance(spec, Spec) else load_spec(_document(spec))
+    loaded = spec if isinstance(spec, Spec) else certain(_document(spec))
     return infer(loaded, overrides(loaded, variant, dims))
 
 

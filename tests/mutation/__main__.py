@@ -2,6 +2,7 @@
 
 python -m tests.mutation              all kinds
 python -m tests.mutation typo order   kinds whose name holds one of these words
+python -m tests.mutation --pairs      two mutants at a time: whether both are reported
 """
 
 from __future__ import annotations
@@ -13,7 +14,9 @@ from collections import Counter
 
 from tests.mutation.harness import REJECTED, WRONG, Verdict, judge, table
 from tests.mutation.kinds import KINDS, mutants
+from tests.mutation.pairs import alone, pairs, shares
 
+PAIRS = 2000
 SHOWN = 1000
 """Findings of one sort that are printed."""
 
@@ -21,6 +24,9 @@ SHOWN = 1000
 def main(words: list[str]) -> int:
     """Run the mutants, print the table, and what is wrong."""
     warnings.simplefilter("ignore")
+    if words == ["--pairs"]:
+        print(shares(pairs([one for one in map(alone, mutants()) if one is not None], PAIRS)))
+        return 0
     kinds = [name for name in KINDS if not words or any(word in name for word in words)]
     start = time.perf_counter()
     verdicts = [judge(mutant) for mutant in mutants() if mutant.kind in kinds]

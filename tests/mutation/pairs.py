@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from functools import lru_cache
-from itertools import pairwise
+from itertools import combinations_with_replacement, pairwise
 
 import vla_compose
 from tests.mutation.seeds import Mutant, seeds
@@ -15,6 +15,9 @@ from vla_compose.diagnostics import Diagnostic
 
 Change = tuple[int, int, tuple[str, ...]]
 """Lines `[start, end)` of the seed, from 0, and what stands there instead."""
+
+
+STAGES = ("reading", "fields", "types")
 
 
 @dataclass(frozen=True)
@@ -111,3 +114,14 @@ def pairs(found: Sequence[Alone], count: int) -> list[Pair]:
         if both is not None:
             made.append(both)
     return made
+
+
+def shares(made: Iterable[Pair]) -> str:
+    """In how many of the pairs both mistakes are reported, as a table in Markdown."""
+    rows = {" and ".join(stages): list[bool]() for stages in combinations_with_replacement(STAGES, 2)}
+    for both in made:
+        stages = sorted((both.first.stage, both.second.stage), key=STAGES.index)
+        rows[" and ".join(stages)].append(not both.missing())
+    rows["**all**"] = [good for found in rows.values() for good in found]
+    lines = [f"| {name} | {len(row):,} | {sum(row) / len(row):.0%} |" for name, row in rows.items() if row]
+    return "\n".join(["| found in | pairs | both reported |", "|---|--:|--:|", *lines])

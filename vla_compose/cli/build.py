@@ -156,15 +156,15 @@ def _loaded(
 ) -> list[Section]:
     torch = _torch()
     from vla_compose import report_of
+    from vla_compose.api import certain
     from vla_compose.cli.documents import document, given
     from vla_compose.compiled import graph_of
     from vla_compose.report.loaded import described
-    from vla_compose.spec.parse import load_spec
     from vla_compose.weights.adapter import adapter_in
     from vla_compose.weights.checkpoint import open_checkpoint
     from vla_compose.weights.progress import shown_progress
 
-    parsed = load_spec(document(spec))
+    parsed = certain(document(spec))
     with (
         shown_progress(f"reading {parsed.name}") as progress,
         open_checkpoint(

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from vla_compose.api import overrides, read
+from vla_compose.api import certain, overrides, read
 from vla_compose.catalog import find
 from vla_compose.check.graph import Graph
 from vla_compose.check.infer import infer
@@ -17,7 +17,6 @@ from vla_compose.diagnostics import BuildError, Diagnostic
 from vla_compose.report import Sources
 from vla_compose.report.paths import STDIN
 from vla_compose.spec.limits import DEFAULT_LIMITS
-from vla_compose.spec.parse import load_spec
 from vla_compose.spec.reader import Document, read_text
 
 SpecArgument = Annotated[
@@ -79,7 +78,7 @@ def graph(name: str, variant: str | None, dims: Sequence[str] | None) -> Graph:
         SpecError: the spec has mistakes, or has them with these dims.
         BuildError: there is no such variant or dim.
     """
-    spec = load_spec(document(name))
+    spec = certain(document(name))
     return infer(spec, overrides(spec, variant, given(dims)))
 
 

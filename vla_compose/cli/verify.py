@@ -63,10 +63,10 @@ def command(
 ) -> None:
     """Run `vla-compose verify`."""
     from vla_compose import verify
+    from vla_compose.api import certain
     from vla_compose.cli.documents import document, given
     from vla_compose.files import check_target
     from vla_compose.report import table
-    from vla_compose.spec.parse import load_spec
 
     if output is not None:
         check_target(output, overwrite=force)
@@ -74,7 +74,7 @@ def command(
     if dtype is not None:
         options["dtypes"] = [kind.value for kind in dtype]
     certificate = verify(
-        load_spec(document(spec)),
+        certain(document(spec)),
         checkpoint,
         variant=variant,
         revision=revision,
