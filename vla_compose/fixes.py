@@ -51,7 +51,7 @@ def fix(text: str, *, file: str | None = None) -> Fixed:
 
 @dataclass(frozen=True, slots=True)
 class _State:
-    """The mistakes of a text, all of one stage: those of later stages are not known before it is clean."""
+    """The mistakes of a text, and the first stage that has one: later stages are partly in doubt."""
 
     stage: int
     found: tuple[Diagnostic, ...]
@@ -120,8 +120,8 @@ def _caused(
 ) -> tuple[Diagnostic, ...]:
     """Mistakes after the fixes that are due to them.
 
-    Types are checked only once the fields are right, and fields once the text can be read, so a fix brings
-    mistakes of a later stage to light. They count where they stand at a word that was written. A required
+    What a mistake has left in doubt is not checked, so a fix brings mistakes to light that it did not cause,
+    as long as the spec is in doubt at all. They count where they stand at a word that was written. A required
     field that is missing was missing before. Types themselves may gain nothing. As long as the fields are not
     seen at all, nothing says what a scalar was meant to be.
     """

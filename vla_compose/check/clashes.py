@@ -17,10 +17,11 @@ _MODULE_DICT = frozenset({"clear", "items", "keys", "pop", "update", "values"})
 
 def clashes(graph: Graph, faults: Faults) -> None:
     """Report the first clash between chains; the members of each chain were checked before."""
+    before = faults.met
     _members(graph, faults)
-    if not faults.found:
+    if faults.met == before:
         _numbered(graph, faults)
-    if not faults.found:
+    if faults.met == before:
         _classes(graph, faults)
 
 

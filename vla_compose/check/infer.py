@@ -65,8 +65,9 @@ def infer(
     chains.sort(key=lambda checked: order.index(checked.chain.name))
     graph = Graph(spec, values, inputs, tuple(chains), tuple(outputs), tuple(choices.notes))
     clashes(graph, faults)
-    check_defaults(graph, faults)
     check_layouts(graph, faults)
+    if not faults.found:
+        check_defaults(graph, faults)
     if not faults.found:
         _limits(graph, faults)
     if not faults.found and variant is None:

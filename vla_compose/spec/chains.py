@@ -185,7 +185,7 @@ def known_origin(
     own: str | None = None,
 ) -> bool:
     """Whether every name that a chain or an output starts from exists; reports those that do not."""
-    before = len(faults.found)
+    before = faults.met
     for name in names(origin):
         if name == LOST or name in faults.doubts:
             continue
@@ -206,7 +206,7 @@ def known_origin(
         near = nearest(flag, flags)
         help = f"write `flag: {near}`" if near else f"add `{safe(flag)}: {{flag: false}}` to `inputs`"
         faults.add("VC303", f"there is no flag `{safe(flag)}`", (*path, "flag"), help=help)
-    return len(faults.found) == before
+    return faults.met == before
 
 
 def _acyclic(chains: dict[str, Chain], faults: Faults) -> dict[str, Chain]:

@@ -61,6 +61,8 @@ class Faults:
     def __init__(self, document: Document) -> None:
         self.document = document
         self.found: list[Diagnostic] = list(document.faults)
+        self.met = 0
+        """How many mistakes there were, those among them that need not be told."""
         self.doubts: set[str] = set()
         """Names that a mistake has put in doubt: that they are missing, or not used, may be due to it."""
         self.undeclared: set[str] = set()
@@ -137,6 +139,7 @@ class Faults:
         Returns:
             NAME, where there is no doubt that it was meant.
         """
+        self.met += 1
         path = self._written(path)
         place = self.document.key_span if key else self.document.value_span
         if self._is_unknown(code, path, place(path)):

@@ -94,11 +94,11 @@ def parse_layouts(raw: object, dims: Iterable[str] | None, faults: Faults) -> di
         fields = read_fields(LayoutFields, value, path, faults, what=f"layout `{name}`").fields
         if fields is None:
             continue
-        before = len(faults.found)
+        before = faults.met
         _prefix(fields.prefix, path, faults)
         _names(fields.names, path, faults)
         _config(fields.config, known, path, faults)
-        if len(faults.found) == before:
+        if faults.met == before:
             found[name] = Layout(name, fields.prefix, fields.names, fields.config)
     return found
 

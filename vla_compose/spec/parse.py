@@ -195,7 +195,7 @@ def _end(body: Mapping[str, Any], chain: Chain) -> Path:
 
 def _names(dims: Set[str], inputs: dict[str, Input], chains: Mapping[str, Chain], faults: Faults) -> bool:
     """Report names that cannot stand, or not together; whether those of dims can."""
-    before = len(faults.found)
+    before = faults.met
     for name in sorted(dims):
         if name == SAME:
             message = "`same` stands for the channels that arrive, so it cannot be a dim"
@@ -205,7 +205,7 @@ def _names(dims: Set[str], inputs: dict[str, Input], chains: Mapping[str, Chain]
             faults.add("VC302", message, ("dims", name), key=True, help="choose another name")
         else:
             good_name(name, ("dims", name), faults)
-    good = len(faults.found) == before
+    good = faults.met == before
     if not good:
         faults.doubt(faults.document.value)  # any name that is missing may be what such a dim was to be
     wrong = _input_names(dims, inputs, chains, faults)
@@ -242,7 +242,7 @@ def _input_names(
             message = f"`{name}` must be given, but comes after `{optional}`, which need not be"
             faults.add("VC104", message, path, key=True, help=f"put `{name}` before `{optional}`")
         optional = optional or (name if has_default else None)
-        before = len(faults.found)
+        before = faults.met
         if isinstance(value, TensorInput):
             type_ = pattern(value.type, dims, path, faults)
             for symbol in type_.symbols() if type_ is not None else ():
@@ -271,12 +271,12 @@ def _input_names(
         if (
             isinstance(value, SizesInput)
             and value.default is not None
-            and len(faults.found) == before
+            and faults.met == before
             and len(value.default) != len(value.names)
         ):
             message = f"`default` has {len(value.default)} values for {len(value.names)} sizes"
             faults.add("VC104", message, (*path, "default"), help=f"give one value each for `{value.sizes}`")
-        if len(faults.found) > before:
+        if faults.met > before:
             wrong.add(name)
     return wrong
 

@@ -30,13 +30,11 @@ class Patch(NamedTuple):
         text: the text.
         unknown: where the signs in it end.
         left: what was left out.
-        lines: the lines that are other ones, from 1.
     """
 
     text: str
     unknown: frozenset[int] = frozenset()
     left: str = ""
-    lines: range = range(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,24 +58,22 @@ def read_on(source: Source, limits: Limits, faults: Faults) -> Reading:
     patchable = faults.partly and source.text == source.whole and not CONFLICT.search(source.text)
     budget = _MOST_READ if patchable else 0
     while best.ended is not None and best.ended.name in _PATCHED:
-        base = faults
-        # What follows from another mistake is not told, so that one must stay.
-        follows = best.faults.follows(best.ended)
-        told = faults.with_those(best.faults, None) if follows else faults.with_one(best.ended)
+        faults = best.faults.copy()
+        if not best.faults.follows(best.ended):
+            faults.note(best.ended)
         furthest = best
         for patch in _patches(best.patch, best.ended):
             budget -= len(patch.text)
             if budget < 0:
                 return best
-            kept = told.with_those(best.faults, patch.lines)
-            new = _read(patch, source, limits, kept)
+            new = _read(patch, source, limits, faults)
             if new.reach > furthest.reach:
-                furthest, base = new, kept
+                furthest = new
             if new.ended is None:
                 break
         if furthest is best:
             return best
-        best, faults = furthest, base
+        best = furthest
     return best
 
 
@@ -125,7 +121,7 @@ def _patch(patch: Patch, lines: list[str], start: int, end: int, line: str, sign
     kept = {at if at <= first else at + grown for at in patch.unknown if not first < at <= last}
     text = patch.text[:first] + new + patch.text[last:]
     unknown = frozenset({*kept, *(first + sign for sign in signs)})
-    return Patch(text, unknown, f"{patch.left}\n{left}", range(start + 1, end + 1))
+    return Patch(text, unknown, f"{patch.left}\n{left}")
 
 
 def _around(lines: list[str], at: int) -> Iterator[int]:

@@ -54,23 +54,10 @@ class Faults:
         if misread:
             self._misread.update(range(refused.span.line, refused.span.line + misread))
         if len(self._found) < MOST_FOUND:
-            self._keep(refused)
+            self.note(refused)
 
-    def with_one(self, refused: Refused) -> Faults:
-        """The same and one more."""
-        other = self.copy()
-        other._keep(refused)
-        return other
-
-    def with_those(self, others: Faults, lines: range | None) -> Faults:
-        """The same and what `others` have of some lines, or of all."""
-        other = self.copy()
-        for one in others._found.values():
-            if lines is None or one.span.line in lines:
-                other._keep(one)
-        return other
-
-    def _keep(self, refused: Refused) -> None:
+    def note(self, refused: Refused) -> None:
+        """Keep a mistake, unless it is there already."""
         self._found.setdefault((refused.name, refused.span), refused)
 
     def copy(self) -> Faults:
@@ -93,7 +80,7 @@ class Faults:
     def ended_by(self, refused: Refused, file: str | None) -> SpecError:
         """The error for callers after a mistake at which reading ends."""
         if not self.follows(refused):
-            self._keep(refused)
+            self.note(refused)
         return SpecError(self.diagnostics(file))
 
 
