@@ -69,6 +69,8 @@ class Faults:
         """Dims whose value is not stated, which was reported."""
         self._renamed: dict[Path, Path] = {}
         self._passed = [_Passed.of(fault, document) for fault in document.faults if fault.code in _SYNTAX]
+        self._unsure = {fault.span for fault in document.faults}
+        self._odd = {hole[:-1] for hole in document.holes if hole}
         self.doubt(document.unread)
         self._lines: list[str] | None = None
         self._words: Counter[str] = Counter()
@@ -167,15 +169,12 @@ class Faults:
         """Whether the reader is not sure what stands there, which it has reported."""
         if not self.document.faults:
             return False
-        holes = self.document.holes
-        if any(passed.hides(code, path, span) for passed in self._passed):
+        if span in self._unsure or any(passed.hides(code, path, span) for passed in self._passed):
             return True
-        if code == "VC102" and any(hole[:-1] == path for hole in holes if hole):
+        if code == "VC102" and path in self._odd:
             return True  # what is missing may stand there under a key that could not be read
         above = (path[:end] for end in range(len(path) and 1, len(path) + 1))
-        return any(span == known.span for known in self.document.faults) or any(
-            part in holes for part in above
-        )
+        return any(part in self.document.holes for part in above)
 
     def _again(self, code: str, message: str, span: Span, edit: Edit | None) -> bool:
         """Whether the same was said before; another place than then gets a label."""
