@@ -22,36 +22,54 @@ def dim_values(
         return ("dims", name) if variant is None or name not in overrides else ("variants", variant, name)
 
     given = {**spec.dims, **{name: Dim.of(value) for name, value in overrides.items() if name in spec.dims}}
+    order = {name: at for at, name in enumerate(given)}
+    readers = _readers(given)
     values: dict[str, int] = {}
     lost = set(faults.undeclared)
-    waiting = dict(given)
-    while ready := [name for name, dim in waiting.items() if dim.symbols() <= values.keys()]:
+    ready = [name for name, dim in given.items() if not dim.symbols()]
+    while ready:
         for name in ready:
-            value = _value(name, waiting.pop(name), values, place(name), faults)
+            value = _value(name, given[name], values, place(name), faults)
             if value is None:
                 lost.add(name)
             else:
                 values[name] = value
-    for name, dim in waiting.items():
+        made = {name for one in ready for name in readers.get(one, ())}
+        known = (name for name in made if given[name].symbols() <= values.keys())
+        ready = sorted(known, key=order.__getitem__)
+    for name, dim in given.items():
         unknown = sorted(dim.symbols() - given.keys())
         lost.update(unknown)
         if unknown and not faults.doubtful(unknown[0], given):
-            near = nearest(unknown[0], [n for n in given if n != name])
+            near = nearest(unknown[0], (other for other in given if other != name))
             help = f"write `{near}`" if near else f"add `{unknown[0]}` to `dims`"
             faults.add("VC305", f"`{unknown[0]}` is no dim", place(name), help=help)
-    while hit := [name for name, dim in waiting.items() if dim.symbols() & lost]:
-        lost.update(hit)
-        waiting = {name: dim for name, dim in waiting.items() if name not in hit}
+    _spread(lost, readers)
+    waiting = [name for name in given if name not in values and name not in lost]
     if waiting:
         names = ", ".join(f"`{name}`" for name in waiting)
-        faults.add(
-            "VC304",
-            f"the dims {names} depend on each other",
-            place(next(iter(waiting))),
-            help="give one a number",
-        )
-    faults.doubts |= lost | waiting.keys()
+        message = f"the dims {names} depend on each other"
+        faults.add("VC304", message, place(waiting[0]), help="give one a number")
+    faults.doubts.update(lost, waiting)
     return values
+
+
+def _readers(dims: Mapping[str, Dim]) -> dict[str, list[str]]:
+    """The dims that are made of each symbol."""
+    found: dict[str, list[str]] = {}
+    for name, dim in dims.items():
+        for symbol in dim.symbols():
+            found.setdefault(symbol, []).append(name)
+    return found
+
+
+def _spread(lost: set[str], readers: Mapping[str, list[str]]) -> None:
+    """Add what is made of something that is lost."""
+    waiting = list(lost)
+    while waiting:
+        new = [name for name in readers.get(waiting.pop(), ()) if name not in lost]
+        lost.update(new)
+        waiting += new
 
 
 def _value(name: str, dim: Dim, values: Mapping[str, int], place: Path, faults: Faults) -> int | None:

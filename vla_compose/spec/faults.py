@@ -72,6 +72,8 @@ class Faults:
         self._unsure = {fault.span for fault in document.faults}
         self._odd = {hole[:-1] for hole in document.holes if hole}
         self.doubt(document.unread)
+        self._said: set[tuple[str, str, Span]] = set()
+        self._first: dict[tuple[str, str], int] = {}
         self._lines: list[str] | None = None
         self._words: Counter[str] = Counter()
 
@@ -178,20 +180,17 @@ class Faults:
 
     def _again(self, code: str, message: str, span: Span, edit: Edit | None) -> bool:
         """Whether the same was said before; another place than then gets a label."""
-        for at, known in enumerate(self.found):
-            if (known.code, known.message, known.span) == (code, message, span):
-                return True
-            if (known.code, known.message, known.edit, edit) == (
-                code,
-                message,
-                None,
-                None,
-            ) and code.startswith(_ONCE):
-                again = Label(span, "and here")
-                if again not in known.labels:
-                    self.found[at] = replace(known, labels=(*known.labels, again))
-                return True
-        return False
+        if (code, message, span) in self._said:
+            return True
+        self._said.add((code, message, span))
+        if edit is not None or not code.startswith(_ONCE):
+            return False
+        at = self._first.setdefault((code, message), len(self.found))
+        if at == len(self.found):
+            return False
+        known = self.found[at]
+        self.found[at] = replace(known, labels=(*known.labels, Label(span, "and here")))
+        return True
 
     def _edit(self, code: str, span: Span, path: Path, help: str) -> Edit | None:
         """What `help` says to write, where exactly one word of the place is a slip of it.
