@@ -212,6 +212,10 @@ def _with_hint(found: Diagnostic, name: str) -> Diagnostic:
     return replace(found, help="run `vla-compose list` to see the shipped specs") if bare else found
 
 
+_MANY = 100
+"""So many mistakes are enough to mend before variants are looked at, each of which takes as long."""
+
+
 def _checked(document: Document) -> tuple[Spec | None, list[Diagnostic]]:
     spec, faults = parse_spec(document)
     return spec, _in_file_order(faults.found if spec is None else _check_spec(spec, faults))
@@ -219,12 +223,12 @@ def _checked(document: Document) -> tuple[Spec | None, list[Diagnostic]]:
 
 def _check_spec(spec: Spec, faults: Faults) -> list[Diagnostic]:
     """All mistakes: those of fields, and those of types for the spec's own dims and for each variant."""
-    variants = {name: faults.again() for name in spec.variants}
+    before = faults.again()
     found = _inferred(spec, faults)
     places = {one.span for one in found}
     failing: dict[Diagnostic, list[str]] = {}
-    for name, other in variants.items():
-        for one in _inferred(spec, other, name):
+    for name in spec.variants if len(found) < _MANY else ():
+        for one in _inferred(spec, before.again(), name):
             if one.span not in places:
                 failing.setdefault(one, []).append(name)
     return [*found, *(_in_variants(one, names) for one, names in failing.items())]

@@ -16,6 +16,7 @@ from vla_compose.check import dims as dim_values
 from vla_compose.check import scope
 from vla_compose.primitives import repeat
 from vla_compose.report import MOST
+from vla_compose.spec import parse
 from vla_compose.spec.limits import DEFAULT_LIMITS, Limits
 from vla_compose.spec.model import CombineFields, SpecFields
 from vla_compose.types import dim, expression
@@ -60,6 +61,7 @@ CONSTANTS: dict[str, int] = {
     "parameters of an adapter": scope.MOST_PARAMETERS,
     "layers of a `repeat`": repeat.MOST_LAYERS,
     "inputs or chains that are joined": longest(CombineFields, "concat"),
+    "steps and dims of all variants together": parse.MOST_VARIED,
     "mistakes shown in one run; the others are counted": MOST,
 }
 
@@ -118,6 +120,9 @@ AT: dict[str, Callable[[int], str | dict[str, Any]]] = {
         steps=[{"repeat": {"name": "l", "count": n, "steps": [{"norm": {"name": "n"}}]}}]
     ),
     "inputs or chains that are joined": joined,
+    "steps and dims of all variants together": lambda n: base(
+        variants={f"v{i}": {} for i in range(-(-n // (len(base()["dims"]) + 1)))}
+    ),
 }
 """Rows that concern a spec; `tests/spec` tries the others, which concern any YAML."""
 

@@ -51,7 +51,7 @@ def parse_chains(
     for name, value in raw.items():
         path: Path = ("chains", name)
         if not good_name(name, path, faults, dotted=True, variable=True):
-            faults.doubt(faults.document.value)
+            faults.doubt_all()
             continue
         _place(name, value, raw, path, faults)
         if name in inputs and not isinstance(inputs[name], FlagInput):
@@ -62,7 +62,7 @@ def parse_chains(
                 key=True,
                 help=f"rename the chain `{name}`",
             )
-            faults.doubt(faults.document.value)
+            faults.doubt_all()
             inputs.pop(name)
             continue
         read = read_fields(ChainFields, value, path, faults, what=f"chain `{name}`", spare={"steps": [None]})

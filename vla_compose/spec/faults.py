@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from itertools import islice
 
 from vla_compose.codes import CODES
 from vla_compose.diagnostics import Diagnostic, Edit, Label, Span
@@ -19,6 +20,7 @@ _WRITE = re.compile(r"write `([A-Za-z_][\w.-]{2,})`(?: for `([ -_a-~]+)`)?", re.
 """A help that names what to write for one word, or for the key that follows."""
 
 _TOP = re.compile(r"[\w-]+(?= *:)")
+_MOST_PASSED = 50
 _SYNTAX = ("VC015", "VC016", "VC021")
 _NAME = re.compile(r"[A-Za-z_][\w.]*", re.A)
 _ONCE = ("VC2", "VC303", "VC305")
@@ -68,10 +70,12 @@ class Faults:
         self.undeclared: set[str] = set()
         """Dims whose value is not stated, which was reported."""
         self._renamed: dict[Path, Path] = {}
-        self._passed = [_Passed.of(fault, document) for fault in document.faults if fault.code in _SYNTAX]
+        passed = (fault for fault in document.faults if document.unread and fault.code in _SYNTAX)
+        self._passed = [_Passed.of(fault, document) for fault in islice(passed, _MOST_PASSED)]
         self._unsure = {fault.span for fault in document.faults}
         self._odd = {hole[:-1] for hole in document.holes if hole}
         self.doubt(document.unread)
+        self._all = False
         self._said: set[tuple[str, str, Span]] = set()
         self._first: dict[tuple[str, str], int] = {}
         self._lines: list[str] | None = None
@@ -110,6 +114,12 @@ class Faults:
             elif isinstance(one, str):
                 for word in _NAME.findall(one):
                     self.doubts |= {word, *word.split(".")}
+
+    def doubt_all(self) -> None:
+        """Put every name of the document in doubt."""
+        if not self._all:
+            self._all = True
+            self.doubt(self.document.value)
 
     def rename(self, path: Path, name: str) -> Path:
         """Go on as if the key at `path` were `name`; the path that it has from here on."""

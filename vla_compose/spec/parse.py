@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set
+from collections.abc import Iterable, Mapping, Set
 from typing import Any, Final
 
 from vla_compose.diagnostics import SpecError
-from vla_compose.primitives.base import Path
+from vla_compose.primitives.base import Path, Step
 from vla_compose.primitives.fields import SAME
 from vla_compose.spec.chains import LOST, declared, known_origin, origin_of, parse_chains
 from vla_compose.spec.faults import Faults
@@ -29,6 +29,8 @@ from vla_compose.spec.reader import Document
 from vla_compose.spec.words import nearest, safe
 from vla_compose.types.dim import Dim
 
+MOST_VARIED = 6_000
+"""Steps and dims of all variants together."""
 ARGUMENTS = frozenset({"spec", "variant", "device", "dtype"})
 
 
@@ -48,10 +50,10 @@ def parse_spec(document: Document) -> tuple[Spec | None, Faults]:
     if fields is None:
         return None, faults
     if read.lost & {"dims", "inputs", "chains"} or any(map(_declares, document.holes)):
-        faults.doubt(document.value)  # what those declare is not known, so no name is missing for certain
+        faults.doubt_all()  # what those declare is not known, so no name is missing for certain
     if not body["inputs"] and "inputs" not in read.lost:
         faults.add("VC102", "a spec needs at least one input", ("inputs",), help="add `x: b n vision`")
-        faults.doubt(document.value)
+        faults.doubt_all()
     inputs = _inputs(body["inputs"], faults)
     chains = parse_chains(body, fields, read.lost, inputs, faults)
     outputs = () if "outputs" in read.lost else _outputs(body, chains, inputs, faults)
@@ -60,6 +62,7 @@ def parse_spec(document: Document) -> tuple[Spec | None, Faults]:
         dims = None
     if dims is not None:
         _variants(fields, dims, faults)
+    few = _few(fields, chains, faults)
     layouts = parse_layouts(body.get("layouts"), dims, faults)
     faults.undeclared |= body.get("dims", {}).keys() - fields.dims.keys()
     faults.doubts |= faults.undeclared
@@ -73,7 +76,7 @@ def parse_spec(document: Document) -> tuple[Spec | None, Faults]:
         inputs=inputs,
         chains=chains,
         outputs=outputs,
-        variants=fields.variants,
+        variants=fields.variants if few else {},
         layouts=layouts,
         document=document,
     )
@@ -128,14 +131,14 @@ def _inputs(body: Mapping[str, Any], faults: Faults) -> dict[str, Input]:
     for name, value in body.items():
         path: Path = ("inputs", name)
         if not good_name(name, path, faults, variable=True):
-            faults.doubt(faults.document.value)
+            faults.doubt_all()
             continue
         fields = {"type": value} if isinstance(value, str) else value
         parsed = read_fields(input_kind(fields), fields, path, faults, what=f"input `{name}`").fields
         if parsed is not None:
             found[name] = parsed
         else:
-            faults.doubt(faults.document.value)
+            faults.doubt_all()
     return found
 
 
@@ -188,6 +191,24 @@ def _variants(fields: SpecFields, known: Mapping[str, Any], faults: Faults) -> N
                 faults.undeclared.add(name)
 
 
+def _few(fields: SpecFields, chains: Mapping[str, Chain], faults: Faults) -> bool:
+    """Whether all variants can be checked in a reasonable time; reports it when not."""
+    size = len(fields.dims) + sum(_count(chain.steps) for chain in chains.values())
+    total = size * len(fields.variants)
+    if total > MOST_VARIED:
+        message = (
+            f"all variants have {total:,} steps and dims together, more than the limit of {MOST_VARIED:,}"
+        )
+        faults.add(
+            "VC209", message, ("variants",), key=True, help="put some of the variants into another spec"
+        )
+    return total <= MOST_VARIED
+
+
+def _count(steps: Iterable[Step]) -> int:
+    return sum(1 + sum(_count(getattr(step.body, field)) for field in step.body.nested) for step in steps)
+
+
 def _end(body: Mapping[str, Any], chain: Chain) -> Path:
     """Where an output that is not stated comes from."""
     return ("outputs",) if "outputs" in body else (*chain.path, "steps", len(chain.steps) - 1)
@@ -207,12 +228,12 @@ def _names(dims: Set[str], inputs: dict[str, Input], chains: Mapping[str, Chain]
             good_name(name, ("dims", name), faults)
     good = faults.met == before
     if not good:
-        faults.doubt(faults.document.value)  # any name that is missing may be what such a dim was to be
+        faults.doubt_all()  # any name that is missing may be what such a dim was to be
     wrong = _input_names(dims, inputs, chains, faults)
     for name in wrong:
         del inputs[name]
     if wrong:
-        faults.doubt(faults.document.value)  # the sizes that such an input was to give are not known
+        faults.doubt_all()  # the sizes that such an input was to give are not known
     inline = {top for chain in chains.values() if chain.inline for top in _tops(chain)}
     for name in chains:
         if name in inline:
