@@ -79,7 +79,7 @@ def _classes(graph: Graph, faults: Faults) -> None:
             found.append((chain_class(graph, checked), checked.chain.name, checked.chain.path))
         found += [(made, name, (*path, "name")) for made, name, path in _repeats(checked.nodes)]
         for made, name, path in found:
-            if made in taken:
+            if made in taken and name not in faults.doubts:
                 message = f"`{name}` and `{taken[made]}` would both make the class `{made}`"
                 faults.add("VC301", message, path, key=path[-1] != "name", help=f"rename `{name}`")
                 return

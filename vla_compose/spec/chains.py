@@ -167,6 +167,7 @@ def _variables(chains: Mapping[str, Chain], inputs: Mapping[str, Input], faults:
         if variable in taken:
             message = f"`{name}` and `{taken[variable]}` would both be `{variable}` in the generated source"
             faults.add("VC301", message, chain.path, key=True, help=f"rename the chain `{name}`")
+            faults.doubts.add(name)
         taken[variable] = name
 
 
