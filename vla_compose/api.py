@@ -223,12 +223,12 @@ def _checked(document: Document) -> tuple[Spec | None, list[Diagnostic]]:
 
 def _check_spec(spec: Spec, faults: Faults) -> list[Diagnostic]:
     """All mistakes: those of fields, and those of types for the spec's own dims and for each variant."""
-    before = faults.again()
+    before = faults.fresh()
     found = _inferred(spec, faults)
     places = {one.span for one in found}
     failing: dict[Diagnostic, list[str]] = {}
     for name in spec.variants if len(found) < _MANY else ():
-        for one in _inferred(spec, before.again(), name):
+        for one in _inferred(spec, before.fresh(), name):
             if one.span not in places:
                 failing.setdefault(one, []).append(name)
     return [*found, *(_in_variants(one, names) for one, names in failing.items())]

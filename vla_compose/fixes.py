@@ -59,7 +59,6 @@ class _State:
     @classmethod
     def of(cls, text: str, file: str | None) -> _State:
         from vla_compose.api import check_document
-        from vla_compose.spec.model import SPEC_VERSION
         from vla_compose.spec.parse import parse_spec
         from vla_compose.spec.reader import read_text
 
@@ -67,11 +66,8 @@ class _State:
             document = read_text(text, file=file, partly=True)
         except SpecError as error:
             return cls(_READING, error.diagnostics)
-        version = document.value.get("spec_version")
-        if type(version) is not int or version != SPEC_VERSION:
-            stage = _VERSION
-        else:
-            stage = _FIELDS if parse_spec(document)[1].found else _TYPES
+        spec, faults = parse_spec(document)
+        stage = _VERSION if spec is None else _FIELDS if faults.found else _TYPES
         return cls(stage, tuple(check_document(document)))
 
 

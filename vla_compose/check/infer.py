@@ -66,12 +66,9 @@ def infer(
     graph = Graph(spec, values, inputs, tuple(chains), tuple(outputs), tuple(choices.notes))
     clashes(graph, faults)
     check_layouts(graph, faults)
-    if not faults.found:
-        check_defaults(graph, faults)
-    if not faults.found:
-        _limits(graph, faults)
-    if not faults.found and variant is None:
-        check_used(graph, faults)
+    for last in (check_defaults, _limits, *([check_used] if variant is None else [])):
+        if faults.clean:
+            last(graph, faults)
     if faults.found:
         raise SpecError(faults.found)
     return graph

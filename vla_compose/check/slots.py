@@ -10,7 +10,7 @@ from vla_compose.primitives.base import Member, Node, Step
 from vla_compose.primitives.fields import Condition
 from vla_compose.primitives.repeat import Repeat
 from vla_compose.spec.broken import Broken
-from vla_compose.spec.model import Chain, Spec, names
+from vla_compose.spec.model import Chain, Spec
 from vla_compose.types.dim import Dim
 
 ANY = "*"
@@ -48,7 +48,8 @@ def slots(graph: Graph) -> list[Slot]:
     found: list[Slot] = []
     for checked in graph.chains:
         chain = checked.chain
-        level = Slot(level_of(chain), (), (_length(chain, graph),) if chain.each else ())
+        length = checked.before.each or Dim.of(1)
+        level = Slot(level_of(chain), (), (length,) if chain.each else ())
         found += _below(checked.nodes, level)
         for member in checked.unused:
             found += _entries(member, level)
@@ -90,13 +91,6 @@ def level_of(chain: Chain) -> str:
     """What stands before the names of a chain."""
     level = "" if chain.inline else f"{chain.name}."
     return f"{level}{ANY}." if chain.each else level
-
-
-def _length(chain: Chain, graph: Graph) -> Dim:
-    """The length of the list that a chain with `each` starts from."""
-    source = names(chain.source)[0]
-    edge = graph.inputs[source] if source in graph.inputs else graph.chain(source).after
-    return edge.each or Dim.of(1)
 
 
 def _below(nodes: Sequence[Node], level: Slot) -> Iterator[Slot]:

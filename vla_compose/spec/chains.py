@@ -191,7 +191,8 @@ def known_origin(
         if name == LOST or name in faults.doubts:
             continue
         if (name or not isinstance(origin, str)) and name not in known:
-            others = [n for n in known if n and n != own]
+            tensors = (n for n in known if n not in inputs or isinstance(inputs[n], TensorInput))
+            others = [n for n in dict.fromkeys(tensors) if n and n != own]
             near = nearest(name, others)
             listed = f"write one of: {', '.join(others)}" if others else f"add the chain `{safe(name)}`"
             help = f"write `{near}`" if near else listed

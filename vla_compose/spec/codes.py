@@ -60,6 +60,8 @@ class Refused(Exception):
         self.help = help
         self.span = span
         self.labels = labels
+        self.opened: int | None = None
+        """The line, from 0, on which something begins that has no end."""
 
     def diagnostic(self, file: str | None) -> Diagnostic:
         """The same for callers; `file` is the name to show."""

@@ -19,7 +19,7 @@ from yaml.tokens import AnchorToken, TagToken
 from vla_compose.diagnostics import Label, Span
 from vla_compose.spec.codes import WORDINGS, Refused, shown
 from vla_compose.spec.limits import Limits
-from vla_compose.spec.recovery import Faults, Source
+from vla_compose.spec.recovery import Refusals, Source
 from vla_compose.spec.scalars import span_at
 
 _BUGS = (YAMLError, ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError)
@@ -33,7 +33,7 @@ _MOST_LABELS: Final = 20
 class Events(Reader, Scanner, Parser):
     """PyYAML's events for one text, less what the language leaves out."""
 
-    def __init__(self, source: Source, limits: Limits, faults: Faults) -> None:
+    def __init__(self, source: Source, limits: Limits, faults: Refusals) -> None:
         Reader.__init__(self, source.text)
         Scanner.__init__(self)
         Parser.__init__(self)
@@ -56,7 +56,9 @@ class Events(Reader, Scanner, Parser):
         try:
             return get_event()
         except MarkedYAMLError as error:
-            raise self.reworded(error) from None
+            refused = self.reworded(error)
+            refused.opened = error.context_mark.line if error.context_mark else None
+            raise refused from None
         except _BUGS:
             # PyYAML's own; the one known is that of chr() for an escape past U+10FFFF.
             raise self.refused(

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable
+from copy import copy
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import islice
 
 from vla_compose.codes import CODES
@@ -27,11 +29,27 @@ _ONCE = ("VC2", "VC303", "VC305")
 """What is said of several places in the same words has one cause, and is reported once."""
 
 
+class _Text:
+    """The lines of a text, and how often each word and each dotted name stands in it."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    @cached_property
+    def lines(self) -> list[str]:
+        return self._text.split("\n")
+
+    @cached_property
+    def words(self) -> Counter[str]:
+        dotted = (name for name in re.findall(r"\w+(?:\.\w+)+", self._text))
+        return Counter(re.findall(r"\w+", self._text)) + Counter(dotted)
+
+
 @dataclass(frozen=True, slots=True)
 class _Passed:
     """A syntax error: something around its line was passed over.
 
-    It stands in one of the entries `fields` of the spec, of which the first begins at the line `first`.
+    It stands in one of the entries `fields` of the spec; the one before it begins at the line `first`.
     """
 
     line: int
@@ -45,7 +63,7 @@ class _Passed:
         tops = [(at, found[0]) for at, text in lines if (found := _TOP.match(text))]
         # A line just before it may stand there only because its indentation is wrong.
         near = 1 if tops and tops[-1][0] < line - 1 else 2
-        return cls(line, tops[-near:][0][0] if tops else 1, tuple(name for _, name in tops[-near:]))
+        return cls(line, tops[-2:][0][0] if tops else 1, tuple(name for _, name in tops[-near:]))
 
     def hides(self, code: str, path: Path, span: Span) -> bool:
         """Whether a mistake may be due to what was passed over."""
@@ -78,16 +96,19 @@ class Faults:
         self._all = False
         self._said: set[tuple[str, str, Span]] = set()
         self._first: dict[tuple[str, str], int] = {}
-        self._lines: list[str] | None = None
-        self._words: Counter[str] = Counter()
+        self._text = _Text(document.text)
 
-    def again(self) -> Faults:
+    def fresh(self) -> Faults:
         """Another list for the same document, in which nothing was found yet and the same is in doubt."""
-        other = Faults(self.document)
-        other.found = []
+        other = copy(self)
+        other.found, other._said, other._first = [], set(), {}
         other.doubts, other.undeclared = set(self.doubts), set(self.undeclared)
-        other._renamed = self._renamed
         return other
+
+    @property
+    def clean(self) -> bool:
+        """Whether nothing was found, here or in the list that this one comes from."""
+        return not self.found and not self.doubts
 
     def doubtful(self, name: str, known: Iterable[str] = ()) -> bool:
         """Whether a name may be missing only because of a mistake that was reported.
@@ -159,7 +180,7 @@ class Faults:
         if self._is_unknown(code, path, place(path)):
             return None
         edit = self._edit(code, place(path), path, help or "")
-        if self._again(code, message, place(path), edit):
+        if self._repeated(code, message, place(path), edit):
             return None
         self.found.append(
             Diagnostic(
@@ -188,7 +209,7 @@ class Faults:
         above = (path[:end] for end in range(len(path) and 1, len(path) + 1))
         return any(part in self.document.holes for part in above)
 
-    def _again(self, code: str, message: str, span: Span, edit: Edit | None) -> bool:
+    def _repeated(self, code: str, message: str, span: Span, edit: Edit | None) -> bool:
         """Whether the same was said before; another place than then gets a label."""
         if (code, message, span) in self._said:
             return True
@@ -215,11 +236,8 @@ class Faults:
             if (*path, key) not in self.document.keys:
                 return None
             span = self.document.keys[(*path, key)]
-        if self._lines is None:
-            self._lines = self.document.text.split("\n")
-            self._words = Counter(re.findall(r"\w+", self.document.text))
         start = span.column - 1
-        text = self._lines[span.line - 1][start : span.end_column - 1]
+        text = self._text.lines[span.line - 1][start : span.end_column - 1]
         whole = re.fullmatch(r"(['\"]?)([^'\"\s]+)\1", text)
         places = [whole.span(2)] if whole else []
         if not whole or not slip(whole[2], name):
@@ -228,6 +246,6 @@ class Faults:
         if len(slips) != 1:
             return None
         ((first, last),) = slips
-        if code in _OWN and self._words[text[first:last]] > 1:
+        if code in _OWN and self._text.words[text[first:last]] > 1:
             return None
         return Edit(Span(span.line, start + first + 1, start + last + 1), name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Final, Generic, TypeVar, cast
 
 from pydantic import BaseModel, ValidationError
@@ -87,7 +88,7 @@ def read_fields(
         if fields is not None:
             return Read(fields, body)
         better = body
-        for fault in _causes(found):
+        for fault in _causes(found, body):
             known = (str(fault["type"]), tuple(fault["loc"]))
             # What a slip that was put right has brought about says that something else was meant.
             if known not in said and (known[1] or not said):
@@ -207,12 +208,17 @@ def _meant(fault: Any, body: dict[str, Any]) -> bool:
     return re.search(rf"\b{form}\b", str(loc[1])) is not None
 
 
-def _causes(found: list[Any]) -> Iterator[Any]:
+def _causes(found: list[Any], body: dict[str, Any]) -> Iterator[Any]:
     """One error for each mistake.
 
     A field that is missing because its name has a typo is left out, and so are all but the first wrong
-    entries of a list. Several missing fields of one place become one error.
+    entries of a list, and a field that is empty because what belongs to it is not indented. Several missing
+    fields of one place become one error.
     """
+    unknown = {
+        fault["loc"][0] for fault in found if fault["type"] == "extra_forbidden" and len(fault["loc"]) == 1
+    }
+    empty = {name for name, after in pairwise(body) if body[name] is None and after in unknown}
     gone: dict[Path, list[str]] = {}
     for fault in found:
         if fault["type"] == "missing":
@@ -226,6 +232,8 @@ def _causes(found: list[Any]) -> Iterator[Any]:
     lists: set[Path] = set()
     for fault in found:
         loc = tuple(fault["loc"])
+        if len(loc) == 1 and loc[0] in empty:
+            continue
         at = next((at for at, part in enumerate(loc) if isinstance(part, int)), None)
         if at is not None:
             if loc[:at] in lists:

@@ -134,7 +134,7 @@ def _names(names: Mapping[str, str], path: Path, faults: Faults) -> None:
 def _config(config: Mapping[str, str], dims: list[str] | None, path: Path, faults: Faults) -> None:
     for dim, setting in config.items():
         at = (*path, "config", dim)
-        if dims is not None and dim not in {*dims, *faults.undeclared}:
+        if dims is not None and dim not in dims and dim not in faults.undeclared:
             near = nearest(dim, dims)
             help = f"write `{near}`" if near else f"add `{safe(dim)}` to `dims`"
             faults.add("VC305", f"`{safe(dim)}` is no dim", at, key=True, help=help)

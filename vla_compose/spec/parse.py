@@ -58,7 +58,7 @@ def parse_spec(document: Document) -> tuple[Spec | None, Faults]:
     chains = parse_chains(body, fields, read.lost, inputs, faults)
     outputs = () if "outputs" in read.lost else _outputs(body, chains, inputs, faults)
     dims = None if "dims" in read.lost else body.get("dims", {})
-    if not _names(set(dims or ()), inputs, chains, faults):
+    if not _names(set(dims or ()), set(fields.dims), inputs, chains, faults):
         dims = None
     if dims is not None:
         _variants(fields, dims, faults)
@@ -169,8 +169,9 @@ def _outputs(
         source: Origin = ROOT if parsed.from_ is None else origin_of(parsed.from_, inputs, path, faults)
         if source == ROOT and ROOT not in chains and chains and "steps" not in body:
             if parsed.type not in faults.doubts:
-                message = f"output `{name}` does not name a chain"
-                faults.add("VC303", message, path, help=f"name one of the chains: {', '.join(chains)}")
+                near = nearest(parsed.type or "", chains)
+                help = f"write `{near}`" if near else f"name one of the chains: {', '.join(chains)}"
+                faults.add("VC303", f"output `{name}` does not name a chain", path, help=help)
             continue
         if chains and not known_origin(source, path, known, inputs, faults):
             continue
@@ -214,10 +215,16 @@ def _end(body: Mapping[str, Any], chain: Chain) -> Path:
     return ("outputs",) if "outputs" in body else (*chain.path, "steps", len(chain.steps) - 1)
 
 
-def _names(dims: Set[str], inputs: dict[str, Input], chains: Mapping[str, Chain], faults: Faults) -> bool:
-    """Report names that cannot stand, or not together; whether those of dims can."""
+def _names(
+    dims: Set[str],
+    sound: Set[str],
+    inputs: dict[str, Input],
+    chains: Mapping[str, Chain],
+    faults: Faults,
+) -> bool:
+    """Report names that cannot stand, or not together; whether those of dims that are `sound` can."""
     before = faults.met
-    for name in sorted(dims):
+    for name in sorted(sound):
         if name == SAME:
             message = "`same` stands for the channels that arrive, so it cannot be a dim"
             faults.add("VC302", message, ("dims", name), key=True, help="choose another name")

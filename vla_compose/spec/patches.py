@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 
 from vla_compose.spec.codes import Refused
 from vla_compose.spec.limits import Limits
-from vla_compose.spec.recovery import Faults, Source
+from vla_compose.spec.recovery import Refusals, Source
 from vla_compose.spec.tree import TreeBuilder
 
 CONFLICT: Final = re.compile(r"^(?:<{7}|={7}|>{7}|\|{7})(?= |\r?$)", re.M)
@@ -30,11 +30,13 @@ class Patch(NamedTuple):
         text: the text.
         unknown: where the signs in it end.
         left: what was left out.
+        guessed: whether a line was read in a way that the next one has to confirm.
     """
 
     text: str
     unknown: frozenset[int] = frozenset()
     left: str = ""
+    guessed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +44,7 @@ class Reading:
     """A text that was read once, to its end or to the mistake that `ended` it."""
 
     builder: TreeBuilder
-    faults: Faults
+    faults: Refusals
     patch: Patch
     ended: Refused | None
 
@@ -52,7 +54,7 @@ class Reading:
         return float("inf") if self.ended is None else self.ended.span.line
 
 
-def read_on(source: Source, limits: Limits, faults: Faults) -> Reading:
+def read_on(source: Source, limits: Limits, faults: Refusals) -> Reading:
     """Read a text; when `faults` keep mistakes, behind syntax errors too, as far as that is possible."""
     best = _read(Patch(source.text), source, limits, faults)
     patchable = faults.partly and source.text == source.whole and not CONFLICT.search(source.text)
@@ -61,23 +63,20 @@ def read_on(source: Source, limits: Limits, faults: Faults) -> Reading:
         faults = best.faults.copy()
         if not best.faults.follows(best.ended):
             faults.note(best.ended)
-        furthest = best
         for patch in _patches(best.patch, best.ended):
             budget -= len(patch.text)
             if budget < 0:
                 return best
             new = _read(patch, source, limits, faults)
-            if new.reach > furthest.reach:
-                furthest = new
-            if new.ended is None:
+            if new.reach > best.reach + patch.guessed:
                 break
-        if furthest is best:
+        else:
             return best
-        best = furthest
+        best = new
     return best
 
 
-def _read(patch: Patch, source: Source, limits: Limits, faults: Faults) -> Reading:
+def _read(patch: Patch, source: Source, limits: Limits, faults: Refusals) -> Reading:
     kept = faults.copy()
     builder = TreeBuilder(source.of(patch.text), limits, kept, patch.unknown)
     try:
@@ -97,8 +96,9 @@ def _patches(patch: Patch, ended: Refused) -> Iterator[Patch]:
     if ended.name == "tab":
         deeper = 2 * lines[before].rstrip().endswith(":")
         line = " " * (_indent(lines[before]) + deeper) + lines[at].replace("\t", " ").lstrip()
-        yield _patch(patch, lines, at, at + 1, line, ())
-    starts = dict.fromkeys([at, before, *_around(lines, at), *_around(lines, before)])
+        yield _patch(patch, lines, at, at + 1, line, ())._replace(guessed=True)
+    opened = [] if ended.opened is None else [ended.opened]
+    starts = dict.fromkeys([at, before, *opened, *_around(lines, at), *_around(lines, before)])
     for start in list(starts)[:_MOST_TRIES]:
         found = _START.match(lines[start])
         dashes, key = (found[1], found[2]) if found else ("", None)

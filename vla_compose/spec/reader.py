@@ -15,7 +15,7 @@ from vla_compose.spec.codes import Refused
 from vla_compose.spec.limits import DEFAULT_LIMITS, Limits, read_bytes
 from vla_compose.spec.patches import CONFLICT, read_on
 from vla_compose.spec.recovery import HOLE as HOLE
-from vla_compose.spec.recovery import Faults, Source
+from vla_compose.spec.recovery import Refusals, Source
 from vla_compose.spec.scalars import decode, span_at
 from vla_compose.spec.tree import Path
 
@@ -84,7 +84,7 @@ def read_text(
     The lines around a syntax error are passed over. Only a mistake after which nothing can be read raises
     `SpecError`, with all that was found before it.
     """
-    faults = Faults(partly=partly)
+    faults = Refusals(partly=partly)
     try:
         source = Source(decode(text, limits), faults)
     except Refused as refused:

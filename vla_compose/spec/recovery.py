@@ -31,7 +31,7 @@ HOLE: Final = Hole()
 """Stands in a partly read document for a value that is not known."""
 
 
-class Faults:
+class Refusals:
     """The mistakes of one text: raised at once, or with `partly` kept, to read on."""
 
     def __init__(self, *, partly: bool) -> None:
@@ -40,6 +40,11 @@ class Faults:
         self._misread: set[int] = set()
         self.misread_blocks = 0
         """Mappings that are open and may be none: a syntax error inside is no second mistake."""
+
+    @property
+    def is_full(self) -> bool:
+        """Whether no more are kept."""
+        return len(self._found) >= MOST_FOUND
 
     def add(self, refused: Refused, *, misread: int = 0) -> None:
         """Note a mistake after which reading can go on.
@@ -53,16 +58,16 @@ class Faults:
             raise refused
         if misread:
             self._misread.update(range(refused.span.line, refused.span.line + misread))
-        if len(self._found) < MOST_FOUND:
+        if not self.is_full:
             self.note(refused)
 
     def note(self, refused: Refused) -> None:
         """Keep a mistake, unless it is there already."""
         self._found.setdefault((refused.name, refused.span), refused)
 
-    def copy(self) -> Faults:
+    def copy(self) -> Refusals:
         """The same, to which others can be added."""
-        other = Faults(partly=self.partly)
+        other = Refusals(partly=self.partly)
         other._found, other._misread = dict(self._found), set(self._misread)
         return other
 
@@ -93,7 +98,7 @@ class Source:
         Refused: the text has a carriage return without a line feed, or `faults` keeps nothing.
     """
 
-    def __init__(self, whole: str, faults: Faults) -> None:
+    def __init__(self, whole: str, faults: Refusals) -> None:
         self.whole = whole
         self._gaps: list[int] = []
         self._columns: dict[int, list[int]] = {}
@@ -119,7 +124,7 @@ class Source:
 
     def of(self, text: str) -> Source:
         """The same for another text, which has no forbidden characters."""
-        return self if text == self.text else Source(text, Faults(partly=False))
+        return self if text == self.text else Source(text, Refusals(partly=False))
 
     def back(self, span: Span) -> Span:
         """The place in `whole` of a place in `text`."""

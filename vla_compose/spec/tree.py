@@ -14,7 +14,7 @@ from vla_compose.diagnostics import Label, Span
 from vla_compose.spec.codes import START, Refused, shown
 from vla_compose.spec.events import Events, too_deep
 from vla_compose.spec.limits import Limits
-from vla_compose.spec.recovery import HOLE, Faults, Source
+from vla_compose.spec.recovery import HOLE, Refusals, Source
 from vla_compose.spec.scalars import (
     Scalar,
     ScalarError,
@@ -62,7 +62,9 @@ class TreeBuilder:
     Raises `Refused` while building at what ends reading, and at any mistake unless `faults` keeps it.
     """
 
-    def __init__(self, source: Source, limits: Limits, faults: Faults, unknown: Collection[int] = ()) -> None:
+    def __init__(
+        self, source: Source, limits: Limits, faults: Refusals, unknown: Collection[int] = ()
+    ) -> None:
         self.source = source
         self.text = source.text
         self.limits = limits
@@ -201,7 +203,7 @@ class TreeBuilder:
                 value = self.meaning(event)
         except ScalarError as error:
             self.faults.add(error.refused(span))
-            if error.meant is not None:
+            if error.meant is not None and not self.faults.is_full:
                 value = resolve_plain(error.meant)
         if frame is None:
             self.refuse_root(event, span)
