@@ -95,6 +95,22 @@ def test_many_slips_in_many_rounds_keep_the_layout(mark, end):
     assert fixed.text == mark + GOOD.replace("\n", end)
 
 
+def test_a_mistake_that_stays_blocks_no_fix():
+    text = GOOD.replace("spec_version: 1", "spec_version: one").replace("bias: true", "bais: true")
+    fixed = fix(text)
+    assert [found.code for found in fixed.applied] == ["VC101"]
+    assert [found.code for found in fixed.left] == ["VC103"]
+
+
+def test_a_name_that_two_layouts_have_is_right():
+    text = changed(('name: "proj"', "name: part.prjo"))
+    text += "layouts:\n  one: {names: {part.proj: a}}\n  two: {names: {part.proj: b}}\n"
+    assert [found.code for found in vla_compose.check(text)] == ["VC303", "VC303"]
+    assert fix(text).applied == ()
+    once = text.replace("  two: {names: {part.proj: b}}\n", "")
+    assert [found.code for found in fix(once).applied] == ["VC303"]
+
+
 NOT_CERTAIN = [
     ("bias: true", "bias: 1"),
     ("text: 16", "text: 016"),

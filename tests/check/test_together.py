@@ -126,3 +126,29 @@ def test_building_tells_all_mistakes_too() -> None:
     with pytest.raises(SpecError) as info:
         certain(read_text(MARK.sub("", text)))
     assert [found.code for found in info.value.diagnostics] == ["VC103", "VC201"]
+
+
+def test_a_list_that_starts_from_a_list_with_a_mistake() -> None:
+    told(
+        "spec_version: 1\nname: t\ndims: {c: 6, d: 10, deep: 3}\ninputs:\n  x: {each: deep, type: b n c}\n"
+        "chains:\n  one: {each: true, steps: [{norm: {name: p, §VC101§foo: 1}}]}\n"
+        "  two: {from: one, each: true, steps: [{linear: {name: q, out: d}}]}\n"
+        "layouts:\n  original: {names: {two: three}}\n"
+    )
+
+
+def test_every_syntax_error_of_one_block_is_told() -> None:
+    told(
+        spec(
+            "steps:\n  - norm: {name: p eps§VC015§: 1e-6}\n  - activation: §VC104§gleu\n"
+            "  - linear: {name: q out§VC015§: d}\n  - linear: {name: r, out: §VC305§e}"
+        )
+    )
+
+
+def test_an_entry_that_lost_its_indentation_is_one_mistake() -> None:
+    told("spec_version: 1\nname: t\ndims: {c: 6}\ninputs:\n§VC101§x: b n c\nsteps: [{norm: {name: p}}]\n")
+
+
+def test_a_dim_without_a_colon_is_one_mistake() -> None:
+    told(spec("steps: [{norm: {name: p}}]", dims="{§VC103§c 6, d: 10}"))

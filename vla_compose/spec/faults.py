@@ -24,7 +24,7 @@ _WRITE = re.compile(r"write `([A-Za-z_][\w.-]{2,})`(?: for `([ -_a-~]+)`)?", re.
 _TOP = re.compile(r"[\w-]+(?= *:)")
 _MOST_PASSED = 50
 _SYNTAX = ("VC015", "VC016", "VC021")
-_NAME = re.compile(r"[A-Za-z_][\w.]*", re.A)
+_NAME = re.compile(r"(?<![\w.])[A-Za-z_][\w.]*", re.A)
 _ONCE = ("VC2", "VC303", "VC305")
 """What is said of several places in the same words has one cause, and is reported once."""
 
@@ -67,7 +67,7 @@ class _Passed:
 
     def hides(self, code: str, path: Path, span: Span) -> bool:
         """Whether a mistake may be due to what was passed over."""
-        if code.startswith("VC1") and self.line - 1 <= span.line <= self.line:
+        if code.startswith("VC1") and span.line == self.line:
             return True
         if code in ("VC102", "VC103") and self.first <= span.line <= self.line:
             return True
