@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from vla_compose.check.graph import Graph
+from vla_compose.check.graph import CheckedChain, Graph
 from vla_compose.primitives.base import Member, Node, Step
 from vla_compose.primitives.fields import Condition
 from vla_compose.primitives.repeat import Repeat
 from vla_compose.spec.broken import Broken
-from vla_compose.spec.model import Chain, Spec
+from vla_compose.spec.model import Chain, Spec, names
 from vla_compose.types.dim import Dim
 
 ANY = "*"
@@ -48,8 +48,7 @@ def slots(graph: Graph) -> list[Slot]:
     found: list[Slot] = []
     for checked in graph.chains:
         chain = checked.chain
-        length = checked.before.each or Dim.of(1)
-        level = Slot(level_of(chain), (), (length,) if chain.each else ())
+        level = Slot(level_of(chain), (), (_length(checked, graph),) if chain.each else ())
         found += _below(checked.nodes, level)
         for member in checked.unused:
             found += _entries(member, level)
@@ -91,6 +90,14 @@ def level_of(chain: Chain) -> str:
     """What stands before the names of a chain."""
     level = "" if chain.inline else f"{chain.name}."
     return f"{level}{ANY}." if chain.each else level
+
+
+def _length(checked: CheckedChain, graph: Graph) -> Dim:
+    """The length over dims of the list that a chain with `each` starts from."""
+    source = names(checked.chain.source)[0]
+    edges = {**graph.inputs, **{other.chain.name: other.after for other in graph.chains}}
+    # A chain with a mistake is in no graph; then the number has to do.
+    return edges.get(source, checked.before).each or Dim.of(1)
 
 
 def _below(nodes: Sequence[Node], level: Slot) -> Iterator[Slot]:
