@@ -26,7 +26,7 @@ _BUGS = (YAMLError, ArithmeticError, AssertionError, AttributeError, LookupError
 _WORD: Final = re.compile(r"[^\s,\[\]{}]*")
 _NAME: Final = re.compile(r"[&*]([\w-]+):?")
 _MERGES: Final = re.compile(r"<< *: *\*([\w-]+)")
-_MERGED: Final = re.compile(r"<< *: *\Z")
+_MERGED: Final = re.compile(r"(?:^|[{,]|- ) *<< *: *\Z", re.M)
 _MOST_LABELS: Final = 20
 
 
