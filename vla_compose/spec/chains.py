@@ -172,9 +172,9 @@ def _variables(chains: Mapping[str, Chain], inputs: Mapping[str, Input], faults:
 
 
 def declared(body: Mapping[str, Any], field: str) -> list[str]:
-    """The names of inputs or chains, those with a mistake of their own too."""
+    """The names of inputs or chains, those with a mistake of their own too, as far as they can be shown."""
     names_ = body.get(field)
-    return list(names_) if isinstance(names_, dict) else []
+    return [name for name in names_ if name.isascii()] if isinstance(names_, dict) else []
 
 
 def known_origin(
