@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Mapping
 from dataclasses import replace
 
 from vla_compose.check.binding import bindable
@@ -41,7 +41,7 @@ def check_chain(
     scope = Scope(faults, spec, values, edges, bound, start, f"{spec.name}.{chain.name}")
     scope.path = chain.path
     nodes: list[Node] = []
-    sound = before is not None and _lists_fit(chain, before, scope, start)
+    sound = before is not None and _lists_fit(chain, before, scope, _label(chain, inputs))
     certain, after = True, None
     try:
         if before is None or not sound:
@@ -87,14 +87,14 @@ def _start(
     return origin, f"{before.type.width.substitute(values)} channels here, set by {_label(chain, inputs)}"
 
 
-def _label(chain: Chain, inputs: Iterable[str]) -> str:
+def _label(chain: Chain, inputs: Container[str]) -> str:
+    """What a chain starts from, in words."""
     first = names(chain.source)[0]
     return f"input `{first}`" if first in inputs else f"chain `{chain.source}`"
 
 
-def _lists_fit(chain: Chain, before: Edge, scope: Scope, start: tuple[Path, str]) -> bool:
+def _lists_fit(chain: Chain, before: Edge, scope: Scope, label: str) -> bool:
     """Whether a chain for each tensor gets a list of known length, and any other chain one tensor."""
-    label = start[1].partition(", set by ")[2]
     each = before.each
     if chain.each and (each is None or each.substitute(scope.values).constant is None):
         what = (

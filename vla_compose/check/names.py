@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from vla_compose.check.scope import Scope
+from vla_compose.check.scope import Scope, too_small
 from vla_compose.primitives.base import Path, Step
 from vla_compose.primitives.fields import SAME, Condition, Model, Std
 from vla_compose.primitives.repeat import Repeat
@@ -22,14 +22,11 @@ def check_names(step: Step, scope: Scope) -> None:
         unknown = sorted(dim.symbols() - {*scope.values, *scope.runtime, SAME})
         for name in unknown:
             if not scope.doubtful([name]):
-                near = nearest(name, [*scope.values, *scope.runtime, SAME])
-                help = f"write `{near}`" if near else f"add `{name}` to `dims`"
-                message = f"`{name}` is no dim and no size of an input"
+                message, help = scope.no_size(name)
                 scope.faults.add("VC305", message, path, help=help)
         value = _constant(dim, scope)
         if value is not None and value < least:
-            message = f"`{at[-1]}` is {value}, but must be at least {least}"
-            help = f"change the dims so that `{dim}` is at least {least}"
+            message, help = too_small(at[-1], value, dim, least)
             scope.faults.add("VC204", message, path, help=help)
     inputs = scope.spec.inputs
     for name in step.body.reads():

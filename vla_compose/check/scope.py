@@ -132,8 +132,8 @@ class Scope:
                 "VC206", f"{names} is not known before run time, but a weight depends on it", *at, help=help
             )
         if resolved.constant < least:
-            message = f"`{at[-1] if at else dim}` is {resolved.constant}, but must be at least {least}"
-            self.fail("VC204", message, *at, help=f"change the dims so that `{dim}` is at least {least}")
+            message, help = too_small(at[-1] if at else dim, resolved.constant, dim, least)
+            self.fail("VC204", message, *at, help=help)
         return resolved.constant
 
     def resolve(self, dim: Dim, *at: str | int) -> Dim:
@@ -145,15 +145,20 @@ class Scope:
             if unknown[0] == SAME:
                 message = "`same` stands for channels in fields that set a width, and nowhere else"
                 self.fail("VC305", message, *at, help="name a dim")
-            near = nearest(unknown[0], [*self.values, *self.runtime, SAME])
-            help = f"write `{near}`" if near else f"add `{unknown[0]}` to `dims`"
-            self.fail("VC305", f"`{unknown[0]}` is no dim and no size of an input", *at, help=help)
+            message, help = self.no_size(unknown[0])
+            self.fail("VC305", message, *at, help=help)
         try:
             return dim.substitute(self.values)
         except DimError as error:
             self.fail(
                 "VC204", f"`{dim}` has no value: {error}", *at, help="change the dims or the expression"
             )
+
+    def no_size(self, name: str) -> tuple[str, str]:
+        """A message and a help for a name that is no size."""
+        near = nearest(name, [*self.values, *self.runtime, SAME])
+        help = f"write `{near}`" if near else f"add `{name}` to `dims`"
+        return f"`{name}` is no dim and no size of an input", help
 
     def width(self, dim: Dim, x: TensorType, *at: str | int) -> Dim:
         """A width given in a field, where `same` is the number of incoming channels."""
@@ -319,6 +324,12 @@ class Scope:
         labels = [((*owner, "name"), "first used here")]
         help = f"rename one of them, for example `{member}_2`"
         self.faults.add("VC301", message, (*path, "name"), labels=labels, help=help)
+
+
+def too_small(name: object, value: int, dim: Dim, least: float) -> tuple[str, str]:
+    """A message and a help for a size below the least that it may be."""
+    message = f"`{name}` is {value}, but must be at least {least}"
+    return message, f"change the dims so that `{dim}` is at least {least}"
 
 
 def _sized(size: Dim, value: Dim) -> str:

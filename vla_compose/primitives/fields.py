@@ -60,7 +60,7 @@ class Model(BaseModel):
 
 
 def fault(code: str, message: str, **context: Any) -> PydanticCustomError:
-    """An error of a field, of one of the kinds that `vla_compose.spec.faults` knows."""
+    """An error of a field, of one of the kinds that `vla_compose.spec.fields` knows."""
     return PydanticCustomError(code, "{message}", {"message": message, **context})
 
 

@@ -21,12 +21,14 @@ _OWN = ("VC303", "VC305")
 _WRITE = re.compile(r"write `([A-Za-z_][\w.-]{2,})`(?: for `([ -_a-~]+)`)?", re.A)
 """A help that names what to write for one word, or for the key that follows."""
 
-_TOP = re.compile(r"[\w-]+(?= *:)")
-_MOST_PASSED = 50
-_SYNTAX = ("VC015", "VC016", "VC021")
-_NAME = re.compile(r"(?<![\w.])[A-Za-z_][\w.]*", re.A)
 _ONCE = ("VC2", "VC303", "VC305")
 """What is said of several places in the same words has one cause, and is reported once."""
+_SYNTAX = ("VC015", "VC016", "VC021")
+"""Codes of mistakes around which lines may have been passed over."""
+_MOST_PASSED = 50
+"""So many of them are looked at, each of which takes as long as the text."""
+_NAME = re.compile(r"(?<![\w.])[A-Za-z_][\w.]*", re.A)
+_TOP = re.compile(r"[\w-]+(?= *:)")
 
 
 class _Text:
@@ -107,7 +109,7 @@ class Faults:
 
     @property
     def clean(self) -> bool:
-        """Whether nothing was found, here or in the list that this one comes from."""
+        """Whether nothing was found, here or in the list that this one was made `fresh` from."""
         return not self.found and not self.doubts
 
     def doubtful(self, name: str, known: Iterable[str] = ()) -> bool:
