@@ -177,8 +177,9 @@ def _read(checkpoint: Checkpoint, name: str) -> Tensor:
     file = where / stored.file if where.is_dir() else where
     if file.is_file():
         with safe_open(file, framework="pt") as opened:
-            tensor: Tensor = opened.get_tensor(name)
-        return tensor
+            mapped: Tensor = opened.get_tensor(name)
+        # Some CPUs sum a product with one row in an order that depends on the address of the weight.
+        return mapped.clone()
     tensor = torch.empty(stored.shape, dtype=FLOATS[stored.dtype])
     checkpoint.read_into(name, tensor)
     return tensor
