@@ -19,6 +19,7 @@ from vla_compose.report import MOST
 from vla_compose.spec import parse
 from vla_compose.spec.limits import DEFAULT_LIMITS, Limits
 from vla_compose.spec.model import CombineFields, SpecFields
+from vla_compose.spec.names import LONGEST_NAME
 from vla_compose.types import dim, expression
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "limits.md"
@@ -50,7 +51,7 @@ CONSTANTS: dict[str, int] = {
     "characters of a number with a point or an exponent": DEFAULT_LIMITS.float_chars,
     "largest whole number": DEFAULT_LIMITS.int_max,
     "smallest whole number": DEFAULT_LIMITS.int_min,
-    "characters of the name of a spec": longest(SpecFields, "name"),
+    "characters of the name of a spec": LONGEST_NAME,
     "characters of a summary": longest(SpecFields, "summary"),
     "characters of an expression": expression.LONGEST,
     "names, numbers and signs of an expression": expression.MOST_NODES,

@@ -61,6 +61,7 @@ def renamed(document: Document, name: str, origin: str) -> str:
     from vla_compose.api import check_document
     from vla_compose.diagnostics import BuildError, SpecError
     from vla_compose.report.printable import printable
+    from vla_compose.spec.names import other_spec_name
     from vla_compose.spec.parse import load_spec
     from vla_compose.spec.reader import read_text
 
@@ -78,5 +79,5 @@ def renamed(document: Document, name: str, origin: str) -> str:
     except SpecError:
         good = False
     if not good:
-        raise BuildError(f"`{name}` is no name for a spec: use lower-case letters, digits, `-` and `.`")
+        raise BuildError(f"`{name}` is no name for a spec: {other_spec_name(name)}")
     return text

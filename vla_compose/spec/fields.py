@@ -12,6 +12,7 @@ from pydantic import BaseModel, ValidationError
 
 from vla_compose.primitives.base import Path
 from vla_compose.spec.faults import Faults
+from vla_compose.spec.names import other_name, other_spec_name
 from vla_compose.spec.words import nearest, safe
 
 M = TypeVar("M", bound=BaseModel)
@@ -21,6 +22,8 @@ _CODES = {
     "missing": "VC102",
     "name": "VC109",
     "reserved": "VC302",
+    "spec_name": "VC104",
+    "link": "VC104",
     "expression": "VC106",
     "size": "VC103",
     "value": "VC104",
@@ -40,6 +43,11 @@ _BOUNDS = {
     "greater_than_equal": ("ge", "at least"),
     "less_than": ("lt", "less than"),
     "less_than_equal": ("le", "at most"),
+}
+_LENGTHS = {
+    "too_short": ("min_length", "at least", "entries"),
+    "too_long": ("max_length", "at most", "entries"),
+    "string_too_long": ("max_length", "at most", "characters"),
 }
 _ENTRIES: Final = frozenset({"dims", "unused", "variants"})
 """Fields of which a wrong entry can be left out without the others."""
@@ -179,12 +187,17 @@ def _report(
         return faults.add(code, f"`{name}` must be {allowed}, not `{safe(wrong)}`", at, help=help)
     if "message" in context:
         message = f"`{name}`: {context['message']}" if name else f"{what}: {context['message']}"
-        help = _HELP.get(kind) or f"see `{what.strip('`')}` in the reference"
+        renamed = _RENAMED[kind](_at(body, inner)) if kind in _RENAMED else None
+        help = renamed or _HELP.get(kind) or f"see `{what.strip('`')}` in the reference"
         return faults.add(code, message, at, help=help)
     if kind in _BOUNDS:
         field, words = _BOUNDS[kind]
         limit = f"{words} {context[field]}"
         return faults.add(code, f"`{name}` must be {limit}", at, help=f"give `{name}` a value of {limit}")
+    if kind in _LENGTHS:
+        field, words, things = _LENGTHS[kind]
+        limit = f"{words} {context[field]} {things}"
+        return faults.add(code, f"`{name}` must have {limit}", at, help=f"give `{name}` {limit}")
     text = str(fault["msg"])
     return faults.add(code, f"`{name}`: {text[:1].lower()}{text[1:]}", at, help=f"change `{name}`")
 
@@ -247,9 +260,9 @@ def _causes(found: list[Any], body: dict[str, Any]) -> Iterator[Any]:
         yield fault
 
 
+_RENAMED = {"name": other_name, "reserved": other_name, "spec_name": other_spec_name}
 _HELP = {
-    "name": "use letters, digits and `_`, with dots between parts",
-    "reserved": "choose another name, such as the same with `_` at the end",
+    "link": "write a link such as `https://arxiv.org/abs/2409.12191`",
     "expression": "write an expression over dims with + - * // %, such as `4 * vision`",
     "size": "write a number or an expression over dims, such as `4 * vision`",
 }

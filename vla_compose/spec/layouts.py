@@ -13,12 +13,12 @@ from vla_compose.primitives.base import Path
 from vla_compose.primitives.fields import Model, check_name
 from vla_compose.spec.faults import Faults
 from vla_compose.spec.fields import read_fields
+from vla_compose.spec.names import check_spec_name, other_spec_name
 from vla_compose.spec.words import nearest, safe
 
 _LONGEST = 256
 _WORD = r"[A-Za-z0-9_]+"
 _DOTTED = rf"{_WORD}(\.{_WORD})*"
-_NAME = r"[a-z][a-z0-9]*([-.][a-z0-9]+)*"
 _SETTING = rf"{_DOTTED}( // {_DOTTED})?"
 
 
@@ -85,11 +85,10 @@ def parse_layouts(raw: object, dims: Iterable[str] | None, faults: Faults) -> di
     known = None if dims is None else list(dims)
     for name, value in raw.items() if isinstance(raw, dict) else ():
         path: Path = ("layouts", name)
-        if not re.fullmatch(_NAME, name) or len(name) > 64:
-            message = (
-                f"`{safe(name)}` is no name of a layout: lower-case letters and digits, joined by `-` or `.`"
-            )
-            faults.add("VC109", message, path, key=True, help="write a name such as `transformers-5`")
+        try:
+            check_spec_name(name)
+        except ValueError as error:
+            faults.add("VC109", str(error), path, key=True, help=other_spec_name(name))
             continue
         fields = read_fields(LayoutFields, value, path, faults, what=f"layout `{name}`").fields
         if fields is None:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, StrictBool, StrictStr, WithJsonSchema, model_validator
+from pydantic import AfterValidator, Field, StrictBool, StrictStr, WithJsonSchema, model_validator
 
 from vla_compose.primitives.base import Path, Step
 from vla_compose.primitives.fields import STEPS_REF, Model, Name, Size, fault
 from vla_compose.spec.inputs import Input
 from vla_compose.spec.layouts import Layout, Layouts
+from vla_compose.spec.names import LONGEST_NAME, SPEC_NAME, check_spec_name
 from vla_compose.spec.reader import Document
+from vla_compose.spec.words import safe
 from vla_compose.types.dim import Dim
 from vla_compose.types.tensor import TensorType, parse_pattern
 
@@ -74,13 +77,28 @@ class ChainFields(Model):
     unused: dict[str, Size] = Field({}, description="parameters of the checkpoint that `forward` never reads")
 
 
+_LINK = r"^https://[^\s<>\"']+$"
+
+
+def _check_link(text: str) -> str:
+    if not re.fullmatch(_LINK, text):
+        raise fault("link", f"`{safe(text)}` is not a link that begins with `https://`")
+    return text
+
+
+SpecName = Annotated[
+    StrictStr,
+    AfterValidator(check_spec_name),
+    WithJsonSchema({"type": "string", "pattern": SPEC_NAME, "maxLength": LONGEST_NAME}),
+]
+Link = Annotated[StrictStr, AfterValidator(_check_link), WithJsonSchema({"type": "string", "pattern": _LINK})]
+
+
 class Sources(Model):
     """Where the architecture is published."""
 
-    paper: StrictStr | None = Field(None, description="link to the paper", pattern=r"^https://[^\s<>\"']+$")
-    code: StrictStr | None = Field(
-        None, description="link to the original code", pattern=r"^https://[^\s<>\"']+$"
-    )
+    paper: Link | None = Field(None, description="link to the paper")
+    code: Link | None = Field(None, description="link to the original code")
 
 
 class OutputFields(Model):
@@ -98,9 +116,7 @@ class SpecFields(Model):
     spec_version: Annotated[int, WithJsonSchema({"const": SPEC_VERSION})] = Field(
         description="version of the spec language"
     )
-    name: StrictStr = Field(
-        description="the name of the spec", pattern=r"^[a-z][a-z0-9]*([-.][a-z0-9]+)*$", max_length=64
-    )
+    name: SpecName = Field(description="the name of the spec")
     summary: StrictStr = Field("", description="one sentence about the adapter", max_length=2000)
     sources: Sources = Field(Sources(), description="paper and code, so that a reader can check the spec")
     dims: dict[str, Size] = Field({}, description="integers that are known when the module is built")

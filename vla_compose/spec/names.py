@@ -2,14 +2,36 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Container, Set
 from keyword import iskeyword
 
 from vla_compose.primitives.base import Path
-from vla_compose.primitives.fields import CALLED, RESERVED, SAME, check_name
+from vla_compose.primitives.fields import CALLED, RESERVED, SAME, check_name, fault
 from vla_compose.spec.faults import Faults
 from vla_compose.spec.words import safe
 from vla_compose.types.tensor import PatternError, TensorType, parse_pattern
+
+SPEC_NAME = r"^[a-z][a-z0-9]*([-.][a-z0-9]+)*$"
+LONGEST_NAME = 64
+
+
+def check_spec_name(name: str) -> str:
+    """The name of a spec or of a layout: lower-case words joined by `-` or `.`."""
+    if len(name) > LONGEST_NAME or not re.fullmatch(SPEC_NAME, name):
+        wanted = f"at most {LONGEST_NAME} lower-case letters and digits, words joined by `-` or `.`"
+        raise fault("spec_name", f"`{safe(name)}` is not a name: {wanted}")
+    return name
+
+
+def other_spec_name(name: object) -> str:
+    """A help for a name that no spec may have: the name that is nearest to it."""
+    words = re.findall(r"[a-z0-9]+[.]?", str(name).lower())
+    better = "-".join(words).replace(".-", ".").strip(".").lstrip("0123456789-.")
+    try:
+        return f"name it `{check_spec_name(better)}`"
+    except ValueError:
+        return "use lower-case letters and digits, such as `my-adapter`"
 
 
 def good_name(name: str, path: Path, faults: Faults, *, dotted: bool = False, variable: bool = False) -> bool:
@@ -22,16 +44,31 @@ def good_name(name: str, path: Path, faults: Faults, *, dotted: bool = False, va
         good, message = False, str(error)
     if not good:
         code = "VC302" if reserved(name) else "VC109"
-        help = "choose another name, such as the same with `_` at the end" if code == "VC302" else _HELP
-        faults.add(code, message, path, key=True, help=help)
+        faults.add(code, message, path, key=True, help=other_name(name, dotted=dotted))
     elif variable and name in CALLED:
         message = f"`{name}` is taken by the generated source"
-        faults.add("VC302", message, path, key=True, help=f"choose another name, such as `{name}_`")
+        faults.add("VC302", message, path, key=True, help=f"name it `{name}_`")
         return False
     return good
 
 
-_HELP = "use letters, digits and `_`"
+def other_name(name: object, *, dotted: bool = True) -> str:
+    """A help for a name that may not be used: the name that is nearest to it."""
+    parts = str(name).split(".") if dotted else [str(name)]
+    better = ".".join(_part(part, first=at == 0) for at, part in enumerate(parts))
+    try:
+        return f"name it `{check_name(better)}`"
+    except ValueError:
+        return "use letters, digits and `_`" + ", with dots between parts" * dotted
+
+
+def _part(part: str, *, first: bool) -> str:
+    plain = re.sub(r"\W+", "_", part, flags=re.ASCII)
+    if plain != part or plain.startswith("__"):
+        plain = plain.strip("_")
+    if plain[:1].isdigit() and (first or not plain.isdigit()):
+        plain = f"_{plain}"
+    return plain + "_" * reserved(plain)
 
 
 def reserved(name: str) -> bool:

@@ -227,10 +227,10 @@ def _names(
     for name in sorted(sound):
         if name == SAME:
             message = "`same` stands for the channels that arrive, so it cannot be a dim"
-            faults.add("VC302", message, ("dims", name), key=True, help="choose another name")
+            faults.add("VC302", message, ("dims", name), key=True, help="name it `width`")
         elif name in ARGUMENTS:
             message = f"`{name}` is an argument of `vla_compose.build`, so it cannot be a dim"
-            faults.add("VC302", message, ("dims", name), key=True, help="choose another name")
+            faults.add("VC302", message, ("dims", name), key=True, help=f"name it `{name}_`")
         else:
             good_name(name, ("dims", name), faults)
     good = faults.met == before

@@ -19,6 +19,7 @@ from vla_compose.primitives.fields import Condition, Std
 from vla_compose.spec.inputs import Input, TensorInput
 from vla_compose.spec.layouts import LayoutFields
 from vla_compose.spec.model import SPEC_VERSION, ChainFields, OutputFields, SpecFields
+from vla_compose.spec.names import SPEC_NAME
 from vla_compose.types.dim import Dim
 
 SCHEMA_ID = f"https://vla-compose.github.io/schema/v{SPEC_VERSION}.json"
@@ -29,7 +30,6 @@ Schema = dict[str, Any]
 _INPUTS: tuple[type[BaseModel], ...] = get_args(Input)
 _ONE_NAME = r"^[A-Za-z_][A-Za-z0-9_]*$"
 _PATH = r"^[A-Za-z_][A-Za-z0-9_.]*$"
-_LAYOUT = r"^[a-z][a-z0-9]*([-.][a-z0-9]+)*$"
 
 
 class _Generator(GenerateJsonSchema):
@@ -162,7 +162,7 @@ def _open_entries(spec: Schema, found: Mapping[type[BaseModel], Schema]) -> None
         "examples": [{"vision": 1280, "text": 1536}],
     }
     properties["variants"] |= {"examples": [{"7b": {"text": 3584}}]}
-    properties["layouts"] |= _entries(_LAYOUT, found[LayoutFields])
+    properties["layouts"] |= _entries(SPEC_NAME, found[LayoutFields])
     properties["layouts"] |= {"examples": [{"transformers-5": {"prefix": "model.visual.merger."}}]}
     properties["name"] |= {"examples": ["qwen2-vl"]}
     properties["steps"] = {"$ref": "#/$defs/Steps", "description": properties["steps"]["description"]}
