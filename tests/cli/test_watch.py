@@ -16,6 +16,8 @@ from vla_compose import check
 from vla_compose.cli.watch import INTERVAL, SETTLE
 
 pty = pytest.importorskip("pty")
+# A shell starts what runs in its background deaf to Ctrl-C.
+HEARING = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
 BAD = ("out: text", "out: txt")
 VALID = re.compile(r"spec is valid|specs are valid")
 WRONG = re.compile(r"mistakes? in ")
@@ -33,7 +35,7 @@ class Watch:
             "COLUMNS": "80",
         }
         output, writer = pty.openpty() if terminal else os.pipe()
-        command = [sys.executable, "-c", CALL, "validate", "--watch", *map(str, arguments)]
+        command = [sys.executable, "-c", HEARING + CALL, "validate", "--watch", *map(str, arguments)]
         self.process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=writer, stderr=subprocess.PIPE, env=environment
         )
