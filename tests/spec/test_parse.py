@@ -199,6 +199,7 @@ def test_optional_inputs_come_last() -> None:
         ("VC104", "[{linear: {name: p, out: d, init: {normal: §c}}}]"),
         ("VC106", "[{linear: {name: p, out: d, init: {normal: §c ** 2 ^-0.5}}}]"),
         ("VC104", "[{linear: {name: p, out: d, init: {constant: §101}}}]"),
+        ("VC103", "[{linear: {name: p, out: d, init: {constant: §'1'}}}]"),
         ("VC104", "[{linear: {name: p, out: d, init: {bias: §ones}}}]"),
     ],
 )

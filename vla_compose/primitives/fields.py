@@ -182,7 +182,7 @@ class Init(Model):
 
     normal: Deviation | None = Field(None, description="normal distribution of this standard deviation")
     trunc_normal: Deviation | None = Field(None, description="the same, cut at -2 and 2")
-    constant: Annotated[float, Field(ge=-100, le=100)] | None = Field(
+    constant: Annotated[float, Field(ge=-100, le=100, strict=True)] | None = Field(
         None, description="the same number everywhere"
     )
     bias: Literal["zeros"] | None = Field(None, description="set the bias to zeros (default: torch's own)")
