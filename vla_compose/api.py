@@ -104,7 +104,7 @@ def build(
 
     Raises:
         SpecError: the spec has mistakes, or has them with these dims.
-        BuildError: there is no such variant or dim, or torch is not installed.
+        BuildError: there is no such variant, dim or dtype, or torch is not installed.
     """
     graph = compose(spec, variant=variant, **dims)
     try:
@@ -113,6 +113,8 @@ def build(
         raise BuildError("building needs PyTorch: run `pip install 'vla-compose[torch]'`") from None
     from vla_compose.compiled import compiled
 
+    if dtype is not None and not (isinstance(dtype, torch.dtype) and dtype.is_floating_point):
+        raise BuildError(f"parameters cannot be {dtype!r:.60}: give a type such as `torch.bfloat16`")
     made = compiled(graph)
     if device is None:
         module = made()
@@ -186,6 +188,8 @@ def _unknown(what: str, name: str, known: Mapping[str, Any], spec: str) -> str:
 def _document(name: str | os.PathLike[str], *, text: bool = False) -> Document:
     if text and isinstance(name, str) and ("\n" in name or not name.strip()):
         return read_text(name, partly=True)
+    if isinstance(name, str) and "\n" in name:
+        raise BuildError("this is the text of a spec: only `check` takes that, all else takes a name or a path")
     path = find(name)
     return read(name, path if path is not None else Path(name))
 

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
+import vla_compose
 from tests.parity.harness import Reference
 from tests.parity.pilots import ERNIE, IDEFICS2
 from tests.parity.references import HUNYUAN, QWEN2, QWEN3, QWEN_VL, QWEN_VL_FULL
 
 
 def x(*shape: int) -> torch.Tensor:
-    return torch.zeros(*shape)
+    return torch.zeros(shape)
 
 
 IS = "but is torch.float32 of the shape"
+MAP = "`x` must be floats `b (h w) 16`"
+FEW = "of `size` must be at least 2 (kernel of `proj.0`), but is 1"
 SIZE = "`size` must be 2 positive integers `h w`, but is"
 WRONG: dict[str, tuple[Reference, tuple[Any, ...], str]] = {
     "width": (QWEN2, (x(8, 21),), f"`x` must be floats `(n 2 2) 20`, {IS} [8, 21]"),
@@ -28,14 +32,14 @@ WRONG: dict[str, tuple[Reference, tuple[Any, ...], str]] = {
     "empty list": (QWEN3, (x(8, 20), []), "`deepstack` must be a list of 3 tensors, but has 0"),
     "first of a list": (
         QWEN3, (x(8, 20), [x(12, 20), x(8, 20), x(8, 20)]),
-        f"`deepstack[0]` must be floats `(n 2 2) 20`, {IS} [12, 20]",
+        f"`deepstack[0]` must be floats `(n 2 2) 20` with n = 2, {IS} [12, 20]",
     ),
-    "map width": (HUNYUAN, (x(2, 48, 17), (6, 8)), f"`x` must be floats `b (h w) 16`, {IS} [2, 48, 17]"),
-    "map rank": (HUNYUAN, (x(48, 16), (6, 8)), f"`x` must be floats `b (h w) 16`, {IS} [48, 16]"),
+    "map width": (HUNYUAN, (x(2, 48, 17), (6, 8)), f"{MAP} with h = 6, w = 8, {IS} [2, 48, 17]"),
+    "map rank": (HUNYUAN, (x(48, 16), (6, 8)), f"{MAP} with h = 6, w = 8, {IS} [48, 16]"),
     "other size": (HUNYUAN, (x(2, 48, 16), (6, 9)), "`x` must be floats `b (h w) 16`"),
     "size forgotten": (HUNYUAN, (x(2, 48, 16),), "`x` must be floats `b (h w) 16`"),
-    "one row": (HUNYUAN, (x(2, 8, 16), (1, 8)), "`h` must be at least 2 (kernel of `proj.0`), but is 1"),
-    "one column": (HUNYUAN, (x(2, 8, 16), (8, 1)), "`w` must be at least 2 (kernel of `proj.0`), but is 1"),
+    "one row": (HUNYUAN, (x(2, 8, 16), (1, 8)), f"`h` {FEW}"),
+    "one column": (HUNYUAN, (x(2, 8, 16), (8, 1)), f"`w` {FEW}"),
     "negative size": (HUNYUAN, (x(2, 48, 16), (-6, -8)), f"{SIZE} (-6, -8)"),
     "size of one": (HUNYUAN, (x(2, 48, 16), (48,)), f"{SIZE} (48,)"),
     "size of three": (HUNYUAN, (x(2, 48, 16), (6, 8, 1)), f"{SIZE} (6, 8, 1)"),
@@ -47,9 +51,9 @@ WRONG: dict[str, tuple[Reference, tuple[Any, ...], str]] = {
     "square rank": (QWEN_VL, (x(49, 24),), "`x` must be floats `b (s s) 24`"),
     "mask size": (
         QWEN_VL, (x(2, 49, 24), x(16, 48)),
-        f"`attn_mask` must be `16 (s s)` (one name, one size), {IS} [16, 48]",
+        f"`attn_mask` must be booleans or floats `16 (s s)` (one name, one size) with s = 7, {IS} [16, 48]",
     ),
-    "mask rank": (QWEN_VL, (x(2, 49, 24), x(1, 16, 49)), "`attn_mask` must be `16 (s s)`"),
+    "mask rank": (QWEN_VL, (x(2, 49, 24), x(1, 16, 49)), "`attn_mask` must be booleans or floats `16 (s s)`"),
     "no patches": (QWEN2, (None,), "`x` must be floats `(n 2 2) 20`, but is None"),
     "integers": (QWEN2, (x(8, 20).long(),), "but is torch.int64 of the shape [8, 20]"),
     "complex": (QWEN2, (x(8, 20).to(torch.complex64),), "but is torch.complex64 of the shape [8, 20]"),
@@ -62,9 +66,10 @@ WRONG: dict[str, tuple[Reference, tuple[Any, ...], str]] = {
     "no size": (HUNYUAN, (x(2, 48, 16), None), "`size` must be 2 positive integers `h w`, but is None"),
     "size of floats": (HUNYUAN, (x(2, 48, 16), (6.0, 8)), "`size` must be 2 positive integers `h w`"),
     "map of integers": (HUNYUAN, (x(2, 48, 16).long(), (6, 8)), "`x` must be floats `b (h w) 16`"),
-    "mask of text": (QWEN_VL, (x(2, 49, 24), "mask"), "`attn_mask` must be `16 (s s)`"),
+    "mask of text": (QWEN_VL, (x(2, 49, 24), "mask"), "`attn_mask` must be booleans or floats `16 (s s)`"),
     "float mask": (
-        IDEFICS2, (x(2, 9, 16), x(2, 9)), "`mask` must be integers or booleans `b n`, but is torch.float32"
+        IDEFICS2, (x(2, 9, 16), x(2, 9)),
+        "`mask` must be booleans or integers `b n` with b = 2, n = 9, but is torch.float32",
     ),
     "nothing beside a mask": (IDEFICS2, (None, x(2, 9).bool()), "`x` must be floats"),
     "no grid": (ERNIE, (x(16, 20), None), "`grid_thw` must have one row an image with the columns `t h w`"),
@@ -91,8 +96,7 @@ def test_any_tensor_of_a_list(at: int, shape: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match=r"must be floats `\(n 2 2\) 20`") as caught:
         QWEN3.build()(x(8, 20), deepstack)
     assert (
-        str(caught.value)
-        == f"`deepstack[{at}]` must be floats `(n 2 2) 20`, but is torch.float32 of the shape {list(shape)}"
+        str(caught.value) == f"`deepstack[{at}]` must be floats `(n 2 2) 20` with n = 2, {IS} {list(shape)}"
     )
 
 
@@ -113,3 +117,100 @@ def test_size_may_be_a_list() -> None:
 
 def test_no_patches() -> None:
     assert QWEN2.build()(x(0, 20)).shape == (0, 28)
+
+
+HEAD = "spec_version: 1\nname: t\ndims: {c: 4, d: 6, heads: 2}\n"
+LINEAR = "steps: [{linear: {name: p, out: d}}]\n"
+TWO = "chains:\n  a: {from: left, STEPS}\n  e: {from: right, STEPS}\nfrom: {add: [a, e]}\n".replace(
+    "STEPS", LINEAR.strip()
+)
+ATTENTION = "steps: [{queries: {name: q, count: 3}}, {KIND: {name: m, heads: heads, mask: mask}}]\n"
+OWN: dict[str, tuple[str, tuple[Any, ...], str]] = {
+    "one row is not repeated": (
+        "inputs: {x: b (h w) c, y: b (h w) c}\nfrom: {add: [x, y]}\n" + LINEAR,
+        (x(2, 35, 4), x(2, 1, 4)),
+        f"`y` must be floats `b (h w) 4` with b = 2, h * w = 35, {IS} [2, 1, 4]",
+    ),
+    "beside a fixed token": (
+        "inputs: {x: b (h w) c, y: b 1+(h w) c}\nfrom: {concat: [x, y], axis: tokens}\n" + LINEAR,
+        (x(2, 35, 4), x(2, 35, 4)),
+        f"`y` must be floats `b 1+(h w) 4` with b = 2, h * w = 35, {IS} [2, 35, 4]",
+    ),
+    "packed without a grid": (
+        "inputs: {x: packed(h w) c, y: packed(h w) c}\nfrom: {add: [x, y]}\n" + LINEAR,
+        (x(35, 4), x(1, 4)),
+        f"`y` must be floats `packed(h w) 4`, {IS} [1, 4]",
+    ),
+    "lists": (
+        "inputs: {x: b (h w) c, y: {type: b (h w) c, each: 2}}\nfrom: x\n" + LINEAR
+        + "chains: {a: {from: y, each: true, steps: [{linear: {name: q, out: d}}]}}\n",
+        (x(2, 35, 4), [x(2, 35, 4), x(2, 34, 4)]),
+        f"`y[1]` must be floats `b (h w) 4` with b = 2, h * w = 35, {IS} [2, 34, 4]",
+    ),
+    "nothing in a list": (
+        "inputs: {y: {type: b (h w) c, each: 2}}\nfrom: {concat: [y]}\n" + LINEAR,
+        ([None, x(2, 34, 4)],),
+        "`y[0]` must be floats `b (h w) 4`, but is None",
+    ),
+    "a chain's own input": (
+        "inputs: {left: b (h w) c, right: b (h w) d}\n" + TWO,
+        (x(2, 35, 5), x(2, 35, 6)),
+        f"`left` must be floats `b (h w) 4`, {IS} [2, 35, 5]",
+    ),
+    "rank of a chain's own input": (
+        "inputs: {left: b (h w) c, right: b (h w) d}\n" + TWO,
+        (x(35, 4), x(2, 35, 6)),
+        f"`left` must be floats `b (h w) 4`, {IS} [35, 4]",
+    ),
+    "no axes": (
+        "inputs: {left: b (h w) c, right: b (h w) d}\n" + TWO,
+        (x(), x(2, 35, 6)),
+        f"`left` must be floats `b (h w) 4`, {IS} []",
+    ),
+    "nothing before a square": (
+        "inputs: {x: b 1+(s s) c}\nsteps: [{drop: {first: 1}}, {linear: {name: p, out: d}}]\n",
+        (x(2, 0, 4),),
+        f"`x` must be floats `b 1+(s s) 4` (one name, one size), {IS} [2, 0, 4]",
+    ),
+    "fewer than are fixed": (
+        "inputs: {x: b 2+n c}\nsteps: [{drop: {first: 2}}, {linear: {name: p, out: d}}]\n",
+        (x(2, 1, 4),),
+        f"`x` must be floats `b 2+n 4`, {IS} [2, 1, 4]",
+    ),
+    "a contract names the input": (
+        "inputs: {x: b (s s) c}\nsteps: [{spatial_merge: {size: 2}}]\n",
+        (x(2, 25, 4),),
+        "`s` of `x` must be a multiple of 2 (spatial_merge), but is 5",
+    ),
+    "a contract names the grid": (
+        "inputs: {x: packed(h w) c, grid: {grid: h w}}\n"
+        "chains: {a: {from: x, per_image: grid, steps: [{spatial_merge: {size: 2}}]}}\n",
+        (x(15, 4), torch.tensor([[3, 5]])),
+        "`h` of `grid` must be a multiple of 2 (spatial_merge), but is 3",
+    ),
+    "booleans are no index": (
+        "inputs: {x: window(n) c, order: n}\nsteps: [{unwindow: {index: order}}]\n",
+        (x(3, 4), torch.ones(3, dtype=torch.bool)),
+        "`order` must be integers `n` with n = 3, but is torch.bool of the shape [3]",
+    ),
+    "integers are no scores": (
+        "inputs: {x: b n c, mask: 3 n}\n" + ATTENTION.replace("KIND", "multihead_attention"),
+        (x(2, 5, 4), x(3, 5).long()),
+        "`mask` must be booleans or floats `3 n` with n = 5, but is torch.int64 of the shape [3, 5]",
+    ),
+    "floats are no mask": (
+        "inputs: {x: b n c, mask: b n}\n" + ATTENTION.replace("KIND", "attention"),
+        (x(2, 5, 4), x(2, 5)),
+        "`mask` must be booleans or integers `b n` with b = 2, n = 5, but is torch.float32",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_wrong_input_of_a_spec_of_ones_own(name: str, tmp_path: Path) -> None:
+    text, arguments, message = OWN[name]
+    path = tmp_path / "t.yaml"
+    path.write_text(HEAD + text)
+    module = vla_compose.build(path)
+    with pytest.raises(ValueError, match=re.escape(message)):
+        module(*arguments)

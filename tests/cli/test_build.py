@@ -71,6 +71,33 @@ def test_contracts_choose_the_small_sizes(run, spec):
     assert facts(out)["out tokens"] == "1 tokens [1, 1, 16]"
 
 
+@pytest.mark.parametrize(
+    ("type_", "held", "steps", "fact"),
+    [
+        (
+            "b n vision",
+            "b n",
+            "{queries: {name: q, count: 8}}, {attention: {name: m, heads: 2, mask: held}}",
+            "[1, 16]",
+        ),
+        (
+            "b n vision",
+            "8 n",
+            "{queries: {name: q, count: 8}}, {multihead_attention: {name: m, heads: 2, mask: held}}",
+            "[8, 16]",
+        ),
+        ("window(n) vision", "n", "{unwindow: {index: held}}, {linear: {name: p, out: 8}}", "[16]"),
+    ],
+)
+def test_masks_and_indices_are_what_they_must_be(run, tmp_path, type_, held, steps, fact):
+    path = tmp_path / "mine.yaml"
+    inputs = f"inputs: {{x: {type_}, held: {held}}}"
+    path.write_text(f"spec_version: 1\nname: mine\ndims: {{vision: 16}}\n{inputs}\nsteps: [{steps}]\n")
+    code, out, err = run("build", path)
+    assert (code, err) == (0, "")
+    assert facts(out)["in held"].endswith(fact)
+
+
 def test_an_image_that_does_not_fit(run):
     code, _, err = run("build", *arguments("qwen-vl"), "--image-size", "448x224", "--patch-size", 14)
     assert code == 2

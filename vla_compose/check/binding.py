@@ -27,9 +27,10 @@ class Binding:
         """Python source of the value, given the source of the length."""
         value = length if not self.offset else f"({length} - {self.offset})"
         value = value if self.factor == 1 else f"{value} // {self.factor}"
-        return (
-            value if self.power == 1 else f"int(({value}) ** 0.5)" if " " in value else f"int({value} ** 0.5)"
-        )
+        if self.power == 1:
+            return value
+        bare = " " not in value or (value.startswith("(") and value.endswith(")") and "//" not in value)
+        return f"int({value} ** 0.5)" if bare else f"int(({value}) ** 0.5)"
 
 
 def solve(name: str, at: int, axis: Axis, values: Mapping[str, int], known: set[str]) -> Binding | None:

@@ -245,6 +245,7 @@ def _arguments(graph: Graph, sizes: Sizes, device: torch.device, dtype: torch.dt
     from vla_compose.spec.inputs import FlagInput, GridInput, SizesInput
 
     generator = torch.Generator().manual_seed(1)
+    held = graph.holds()
     found: dict[str, Any] = {}
     for name, value in graph.spec.inputs.items():
         if isinstance(value, SizesInput):
@@ -257,7 +258,13 @@ def _arguments(graph: Graph, sizes: Sizes, device: torch.device, dtype: torch.dt
             type_ = graph.inputs[name].type.substitute(graph.values).substitute(sizes)
             shape = [axis.size.constant or 1 for axis in type_.axes]
             copies = 1 if type_.each is None else type_.each.constant or 1
-            tensors = [torch.randn(shape, generator=generator).to(device, dtype) for _ in range(copies)]
+            if held.get(name) in ("mask", "scores"):  # nothing is hidden
+                fill = held[name] == "mask"
+                tensors = [torch.full(shape, fill, device=device) for _ in range(copies)]
+            elif held.get(name) == "integers":
+                tensors = [torch.arange(shape[0], device=device) for _ in range(copies)]
+            else:
+                tensors = [torch.randn(shape, generator=generator).to(device, dtype) for _ in range(copies)]
             found[name] = tensors[0] if type_.each is None else tensors
     return found
 
@@ -269,6 +276,7 @@ def _described(value: Any) -> str:
     if not hasattr(value, "shape"):
         return " ".join(map(str, value)) if isinstance(value, tuple) else str(value).lower()
     if not value.is_floating_point():
-        return str(value.tolist())
+        kind = "booleans" if value.dtype == _torch().bool else "integers"
+        return str(value.tolist()) if value.numel() <= 12 else f"{value.numel():,} {kind} {list(value.shape)}"
     tokens = value.numel() // value.shape[-1]
     return f"{tokens:,} tokens {list(value.shape)}"

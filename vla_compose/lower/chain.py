@@ -85,14 +85,13 @@ def lower_chain(graph: Graph, checked: CheckedChain) -> LoweredChain:
     told = [name for name in graph.spec.inputs if (wanted | seen) & set(sizes_of(graph, name))]
     guards = Guards(graph.values)
     for name in told:
-        guards.told(sizes_of(graph, name))
+        guards.told(sizes_of(graph, name), name)
     if chain.per_image is not None:
-        guards.told(_per_image(graph))
+        guards.told(_per_image(graph), chain.per_image)
     elif not chain.inline:
         guards.tensor(code.target, Edge(one(checked.before)))
-        # The main class has checked lists, and what another chain gives is right.
-        if not from_input or chain.each:
-            guards.checks.clear()
+        guards.origins = dict.fromkeys(guards.sources, first) | guards.origins
+        guards.checks.clear()  # the main class has checked what it is given, and chains give what is right
     grid = graph.spec.inputs.get(chain.per_image or "")
     columns = grid.names if isinstance(grid, GridInput) else []
     passed = columns or sorted(wanted - guards.sources.keys() - _per_image(graph))

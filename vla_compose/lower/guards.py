@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from vla_compose.check.binding import solve
 from vla_compose.check.graph import Edge, Requirement
 from vla_compose.lower.code import columns, spaced
-from vla_compose.lower.layout import INDENT, condition
+from vla_compose.lower.layout import INDENT, WIDTH, condition
 from vla_compose.primitives.base import Holds
 from vla_compose.types.dim import Dim
 from vla_compose.types.tensor import Axis, TensorType
@@ -19,11 +19,17 @@ SHAPE = "_shape"
 EAGER = "if not (is_dynamo_compiling() or is_exporting()):"
 
 
-_HOLDS: dict[Holds, str] = {"floats": "floats ", "integers": "integers or booleans ", "anything": ""}
-_FITS: dict[Holds, str] = {
-    "floats": " and {0}.is_floating_point()",
-    "integers": " and not {0}.is_floating_point()",
-    "anything": "",
+_HOLDS: dict[Holds, str] = {
+    "floats": "floats",
+    "integers": "integers",
+    "mask": "booleans or integers",
+    "scores": "booleans or floats",
+}
+_UNFIT: dict[Holds, str] = {
+    "floats": "not {0}.is_floating_point()",
+    "integers": "{0}.is_floating_point() or {0}.dtype == torch.bool",
+    "mask": "{0}.is_floating_point()",
+    "scores": "not ({0}.is_floating_point() or {0}.dtype == torch.bool)",
 }
 
 
@@ -34,9 +40,8 @@ class Check:
     Args:
         wrong: conditions, any of which is a mistake.
         message: with `{…}` for what is put in.
-        shaped: the tensor whose shape is looked at once, as `_shape`; empty when it is no tensor or not so.
+        shaped: the tensor whose shape is looked at once, as `_shape`; empty when it is no tensor.
         optional: condition that there is something to check.
-        fits: what the elements of `shaped` must be besides.
         loop: header of the loop over a list that the check stands in.
     """
 
@@ -44,7 +49,6 @@ class Check:
     message: str
     shaped: str = ""
     optional: str = ""
-    fits: str = ""
     loop: str = ""
 
     def lines(self) -> list[str]:
@@ -54,78 +58,117 @@ class Check:
         found = [INDENT + self.loop] if self.loop else []
         wrong = self.wrong
         if self.shaped:
-            tensor = f"isinstance({self.shaped}, Tensor){self.fits.format(self.shaped)}"
-            found.append(f"{pad}{SHAPE} = {self.shaped}.shape if {tensor} else ()")
+            found.append(f"{pad}{SHAPE} = {self.shaped}.shape if isinstance({self.shaped}, Tensor) else ()")
             wrong = [_through_shape(part, self.shaped) for part in wrong]
         found += condition(wrong, depth, self.optional)
-        return [*found, f"{pad}{INDENT}raise ValueError({'f' * ('{' in self.message)}{quoted(self.message)})"]
+        one = f"{pad}{INDENT}raise ValueError({_literal(self.message)})"
+        if len(one) <= WIDTH - 2 * len(INDENT):
+            return [*found, one]
+        split = re.split("(?= with |, but )", self.message)
+        parts = [f"{pad}{INDENT * 2}{_literal(part)}" for part in split]
+        return [*found, f"{pad}{INDENT}raise ValueError(", *parts, f"{pad}{INDENT})"]
 
 
 @dataclass(slots=True)
 class Guards:
-    """What is checked when `forward` runs, and the source of every size that is known."""
+    """What is checked when `forward` runs, and the source of every size that is known.
+
+    `origins` names the input that a size belongs to. `lengths` are those of axes whose sizes no input tells
+    apart, such as `h*w`: where they occur again they must be the same.
+    """
 
     values: Mapping[str, int]
     sources: dict[str, str] = field(default_factory=dict)
     checks: list[Check] = field(default_factory=list)
     grids: dict[str, list[str]] = field(default_factory=dict)
+    origins: dict[str, str] = field(default_factory=dict)
+    lengths: dict[tuple[Dim, bool], str] = field(default_factory=dict)
 
-    def told(self, symbols: Iterable[str]) -> None:
-        """Sizes that `forward` is given as numbers."""
+    def told(self, symbols: Iterable[str], origin: str = "") -> None:
+        """Sizes that `forward` is given as numbers, and what holds them."""
         self.sources.update({symbol: symbol for symbol in symbols})
+        self.origins.update({symbol: origin for symbol in symbols if origin})
 
-    def tensor(self, variable: str, edge: Edge, *, holds: Holds = "floats", own: bool = True) -> None:
+    def tensor(self, variable: str, edge: Edge, *, holds: Holds = "floats", first: str = "") -> None:
         """Check a tensor against its type; sizes that its shape gives become known.
 
         Args:
             variable: source of the tensor, and how messages name it.
             edge: its type.
             holds: what its elements must be.
-            own: check it fully; otherwise that it is a tensor, and sizes that another input has fixed.
+            first: source of the first tensor of its list; may be no tensor.
         """
         type_ = edge.type.substitute(self.values)
-        wrong = [f"{variable}.dim() != {len(type_.axes)}"] if own else [f"not isinstance({variable}, Tensor)"]
+        known = self._known(type_, first)
+        wrong = [f"{variable}.dim() != {len(type_.axes)}"]
         for at in sorted(range(len(type_.axes)), key=lambda at: type_.axes[at].size.constant is None):
-            size, length = type_.axes[at].size, f"{variable}.shape[{at}]"
-            if type_.axes[at].packed:
-                wrong += self._packed(type_.axes[at], length) if own else []
-                continue
-            if size.constant is not None:
-                wrong += [f"{length} != {size}"] if own else []
-            elif size.symbols() <= self.sources.keys():
-                wrong.append(f"{length} != {self.source(size)}")
+            axis, length = type_.axes[at], f"{variable}.shape[{at}]"
+            if axis.packed and self._grid(axis) is not None:
+                wrong.append(f"{length} != {self._rows(axis)}")
+            elif axis.packed:
+                wrong += self._again(axis, length, edge)
+            elif axis.size.constant is not None:
+                wrong.append(f"{length} != {axis.size}")
+            elif axis.size.symbols() <= self.sources.keys():
+                wrong.append(f"{length} != {self.source(axis.size)}")
             else:
-                wrong += self._bind(variable, at, edge, length, own)
+                bound = self._bind(variable, at, edge, length)
+                wrong += self._again(axis, length, edge) if bound is None else bound
+        wrong.append(_UNFIT[holds].format(variable))
         note = " (one name, one size)" if _repeats(type_) else ""
-        message = f"`{variable}` must be {_HOLDS[holds]}`{type_}`{note}, but {{given({variable})}}"
-        told = [name for name in self.sources if self.sources[name] == name and name in type_.symbols()]
-        message += " with " + ", ".join(f"{name} = {{{name}}}" for name in told) if told else ""
+        note += f" with {', '.join(known)}" if known else ""
+        message = f"`{variable}` must be {_HOLDS[holds]} `{type_}`{note}, but {{given({variable})}}"
         rows = next((part.partition(" != ")[2] for part in wrong if " != sum(" in part), "")
         message += f", and the grid counts {{{rows}}} rows" if rows else ""
         optional = f"{variable} is not None" if edge.optional else ""
-        self.checks.append(Check(wrong, message, variable if own else "", optional, _FITS[holds]))
+        self.checks.append(Check(wrong, message, variable, optional))
 
-    def _packed(self, axis: Axis, length: str) -> list[str]:
-        """The rows of all images add up to the length."""
-        group = axis.group
-        symbols = group.size.symbols() if group is not None else frozenset()
-        grid = next((g for g, names in self.grids.items() if symbols <= set(names)), None)
-        if group is None or grid is None:
-            return []
-        return [f"{length} != sum([{spaced(group.size)} for {columns(self.grids[grid])} in {grid}])"]
+    def _grid(self, axis: Axis) -> str | None:
+        """The variable of the grid that counts the rows of all images."""
+        if axis.group is None:
+            return None
+        symbols = axis.group.size.symbols()
+        return next((grid for grid, names in self.grids.items() if symbols <= set(names)), None)
 
-    def _bind(self, variable: str, at: int, edge: Edge, length: str, own: bool) -> list[str]:
+    def _rows(self, axis: Axis) -> str:
+        grid = self._grid(axis)
+        assert grid is not None
+        return f"sum([{spaced(axis.size)} for {columns(self.grids[grid])} in {grid}])"
+
+    def _bind(self, variable: str, at: int, edge: Edge, length: str) -> list[str] | None:
         binding = solve(variable, at, edge.type.axes[at], self.values, set(self.sources))
         if binding is None:
-            return []
+            return None
         inner = f"({length} - {binding.offset})" if binding.offset else length
         value = binding.source(length)
         if not edge.optional:
             self.sources[binding.symbol] = value
-        if own and binding.power == 2:
+            self.origins[binding.symbol] = variable
+        wrong = [f"{length} < {binding.offset}"] if binding.offset else []
+        if binding.power == 2:
             whole = f"{value} ** 2" if binding.factor == 1 else f"{value} ** 2 * {binding.factor}"
-            return [f"{whole} != {inner}"]
-        return [f"{inner} % {binding.factor}"] if own and binding.factor > 1 else []
+            return [*wrong, f"{whole} != {inner}"]
+        return [*wrong, *([f"{inner} % {binding.factor}"] if binding.factor > 1 else [])]
+
+    def _again(self, axis: Axis, length: str, edge: Edge) -> list[str]:
+        """Compare a length whose sizes are not known with where it stood first; a fixed part may differ."""
+        size, fixed = _free(axis)
+        inner = f"{length} - {fixed}" if fixed else length
+        if (size, axis.packed) in self.lengths:
+            return [f"{inner} != {self.lengths[size, axis.packed]}"]
+        if not edge.optional:
+            self.lengths[size, axis.packed] = inner
+        return [f"{length} < {fixed}"] if fixed > 0 else []
+
+    def _known(self, type_: TensorType, first: str) -> list[str]:
+        """What a message says of the sizes that a tensor must have, but for what `first` may not tell."""
+        names = [name for factor in type_.factors() for name in sorted(factor.symbols())]
+        found = {name: self.sources[name] for name in names if name in self.sources}
+        for axis in type_.axes:
+            size, _ = _free(axis)
+            if (size, axis.packed) in self.lengths and not axis.packed:
+                found[spaced(size)] = self.lengths[size, False]
+        return [f"{name} = {{{value}}}" for name, value in found.items() if not first or first not in value]
 
     def tensors(self, variable: str, edge: Edge, taken: Iterable[str] = ()) -> None:
         """Check the length of a list of tensors, and each of its tensors.
@@ -141,11 +184,11 @@ class Guards:
         self.checks.append(Check([kind], f"{message}{{given({variable})}}"))
         self.checks.append(Check([f"len({variable}) != {length}"], f"{message}has {{len({variable})}}"))
         one = Edge(replace(edge.type, each=None))
-        sizes = Guards(self.values, self.sources)
-        sizes.tensor(f"{variable}[0]", one, own=False)
+        known = Guards(self.values, self.sources, [], self.grids, self.origins, self.lengths)
+        known.tensor(f"{variable}[0]", one)
         at, tensor = (name + "_" * (name in taken) for name in ("at", "tensor"))
-        each = Guards(self.values, self.sources, grids=self.grids)
-        each.tensor(tensor, one)
+        each = Guards(self.values, self.sources, [], self.grids, self.origins, self.lengths)
+        each.tensor(tensor, one, first=f"{variable}[0]")
         (check,) = each.checks
         check.message = check.message.replace(f"`{tensor}`", f"`{variable}[{{{at}}}]`", 1)
         check.loop = f"for {at}, {tensor} in enumerate({variable}):"
@@ -161,7 +204,12 @@ class Guards:
             wanted = f"a multiple of {requirement.multiple_of}"
         else:
             text, wanted = f"{value} < {requirement.at_least}", f"at least {requirement.at_least}"
-        message = f"`{spaced(requirement.size)}` must be {wanted} ({requirement.why}), but is {{{value}}}"
+        origins = dict.fromkeys(
+            self.origins[n] for n in sorted(requirement.size.symbols()) if n in self.origins
+        )
+        whose = " of " + " and ".join(f"`{origin}`" for origin in origins) if origins else ""
+        size = spaced(requirement.size)
+        message = f"`{size}`{whose} must be {wanted} ({requirement.why}), but is {{{value}}}"
         self.checks.append(Check([text], message))
 
     def source(self, size: Dim) -> str:
@@ -175,11 +223,21 @@ class Guards:
         return [EAGER, *(line for check in self.checks for line in check.lines())]
 
 
+def _free(axis: Axis) -> tuple[Dim, int]:
+    """The part of a length that is not fixed, and the other."""
+    fixed = axis.size.coefficient(Dim.of(1))
+    return axis.size - fixed, fixed
+
+
 def _through_shape(part: str, variable: str) -> str:
     """One look at the shape in place of several: each costs as much as a small operation."""
     return re.sub(
         rf"\b{re.escape(variable)}\.shape\b", SHAPE, part.replace(f"{variable}.dim()", f"len({SHAPE})")
     )
+
+
+def _literal(message: str) -> str:
+    return "f" * ("{" in message) + quoted(message)
 
 
 def quoted(text: str) -> str:

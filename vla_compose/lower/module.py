@@ -152,22 +152,16 @@ def _main_class(graph: Graph, chains: Sequence[LoweredChain]) -> str:
 def _guards(graph: Graph, chains: Sequence[LoweredChain]) -> Guards:
     guards = Guards(graph.values)
     for name, value in graph.spec.inputs.items():
-        guards.told(sizes_of(graph, name))
+        guards.told(sizes_of(graph, name), name)
         if isinstance(value, GridInput):
             guards.grids[grid_rows(name)] = value.names
     inline = [lowered for lowered in chains if lowered.inline]
-    shared = [
-        c
-        for c in chains
-        if c.inline or c.checked.chain.per_image or isinstance(c.checked.chain.source, Combine)
-    ]
-    read = {name for c in shared for name in (*names(c.checked.chain.source), *c.side, *c.checked.inputs)}
     held = graph.holds()
     for name, edge in graph.inputs.items():
         if edge.each is not None:
             guards.tensors(name, edge, taken_names(graph))
         else:
-            guards.tensor(name, edge, holds=held.get(name, "floats"), own=name in read | held.keys())
+            guards.tensor(name, edge, holds=held.get(name, "floats"))
     for lowered in inline:
         for requirement in lowered.checked.requirements:
             guards.requirement(requirement)

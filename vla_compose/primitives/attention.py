@@ -55,7 +55,7 @@ class Attention(Primitive):
         return [f"{self.name}.{name}" for name in self.names_]
 
     def reads(self) -> Mapping[str, Holds]:
-        return {} if self.mask is None else {self.mask: "integers"}
+        return {} if self.mask is None else {self.mask: "mask"}
 
     def infer(self, x: TensorType, scope: Scope) -> TensorType:
         if x.is_map or len(x.axes) != 3:

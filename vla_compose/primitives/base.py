@@ -21,8 +21,8 @@ Path = tuple[str | int, ...]
 
 Drawn = Literal["map", "norm", "convolution", "order", "merge", "tokens", "attention", "group", "residual"]
 """How the box of a step looks in a diagram, by what it does to tokens."""
-Holds = Literal["floats", "integers", "anything"]
-"""What the elements of an input must be; masks of booleans count as integers."""
+Holds = Literal["floats", "integers", "mask", "scores"]
+"""What the elements of an input must be: a `mask` of booleans or integers, `scores` of booleans or floats."""
 
 
 @dataclass(frozen=True, slots=True)

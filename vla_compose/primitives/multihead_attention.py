@@ -53,7 +53,7 @@ class MultiheadAttention(Primitive):
         return [*([self.positions.name] if self.positions else []), self.name]
 
     def reads(self) -> Mapping[str, Holds]:
-        return {} if self.mask is None else {self.mask: "anything"}
+        return {} if self.mask is None else {self.mask: "scores"}
 
     def infer(self, x: TensorType, scope: Scope) -> TensorType:
         context = scope.context
