@@ -86,3 +86,16 @@ def test_names_of_dims(dim: str) -> None:
     other = re.fullmatch(r"name it `(\w+)`", fault.help or "")
     assert other is not None
     assert found(HEAD.replace("{c: 6", f"{{{other[1]}: 3, c: 6") + ONE + STEPS) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "name"),
+    [
+        ("inputs:\n  x: b n c\n  n: b n c\n  y: b n c\nfrom: {add: [x, n, y]}\n" + STEPS, 6, "n"),
+        ("inputs: {x: b n c}\nchains:\n  b: {from: x, steps: [{linear: {name: p, out: d}}]}\n", 6, "b"),
+    ],
+)
+def test_the_name_of_a_size_is_refused_where_it_is_given_again(text: str, line: int, name: str) -> None:
+    (fault,) = found(HEAD + text)
+    assert (fault.code, fault.span and fault.span.line) == ("VC301", line)
+    assert fault.help == f"name it `{name}_`"

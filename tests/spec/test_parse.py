@@ -124,7 +124,6 @@ def test_inputs() -> None:
         ("VC204", "y: {type: b n, each: §n}"),
         ("VC107", "y: §b (n"),
         ("VC107", "y: §''"),
-        ("VC107", "y: §b x"),
         ("VC107", "y: §b lambda"),
         ("VC107", "y: §b same"),
         ("VC107", "y: §b torch"),

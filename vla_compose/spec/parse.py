@@ -256,7 +256,8 @@ def _input_names(
     """Report names that cannot stand in types; the inputs that have no certain type for one."""
     wrong: set[str] = set()
     optional = None
-    variables = {*inputs, *(name.replace(".", "_") for name in chains if name)}
+    variables: dict[str, Path] = {name.replace(".", "_"): ("chains", name) for name in chains if name}
+    variables |= {name: ("inputs", name) for name in inputs}
     # Of an input that a chain starts from, it was said there that it cannot be optional, or is no tensor.
     streams = {name for chain in chains.values() for name in names(chain.source)}
     streams |= set(inputs) if LOST in streams else set()
@@ -274,10 +275,13 @@ def _input_names(
         if isinstance(value, TensorInput):
             type_ = pattern(value.type, dims, path, faults)
             for symbol in type_.symbols() if type_ is not None else ():
-                if symbol not in dims and not good_symbol(symbol, variables):
-                    what = "an input or a chain" if symbol in variables else "the generated source"
-                    message = f"`{safe(symbol)}` cannot be a size: {what} has that name"
-                    faults.add("VC107", message, path, help=f"choose another name, such as `{safe(symbol)}_`")
+                if symbol in variables and symbol not in dims:
+                    what = "an input" if variables[symbol][0] == "inputs" else "a chain"
+                    message = f"`{symbol}` is {what}, and a size in the type of an input"
+                    faults.add("VC301", message, variables[symbol], key=True, help=f"name it `{symbol}_`")
+                elif symbol not in dims and not good_symbol(symbol, variables):
+                    message = f"`{safe(symbol)}` cannot be a size: the generated source has that name"
+                    faults.add("VC107", message, path, help=f"write `{safe(symbol)}_`")
             if value.optional and value.each is not None and name not in streams:
                 message = f"`{name}` is a list, which cannot be optional"
                 faults.add("VC104", message, (*path, "optional"), help="leave out `optional`")
