@@ -112,8 +112,9 @@ def build(
     except ModuleNotFoundError:
         raise BuildError("building needs PyTorch: run `pip install 'vla-compose[torch]'`") from None
     from vla_compose.compiled import compiled
+    from vla_compose.weights.fit import FLOATS
 
-    if dtype is not None and not (isinstance(dtype, torch.dtype) and dtype.is_floating_point):
+    if dtype is not None and dtype not in FLOATS.values():
         raise BuildError(f"parameters cannot be {dtype!r:.60}: give a type such as `torch.bfloat16`")
     made = compiled(graph)
     if device is None:
@@ -189,7 +190,9 @@ def _document(name: str | os.PathLike[str], *, text: bool = False) -> Document:
     if text and isinstance(name, str) and ("\n" in name or not name.strip()):
         return read_text(name, partly=True)
     if isinstance(name, str) and "\n" in name:
-        raise BuildError("this is the text of a spec: only `check` takes that, all else takes a name or a path")
+        raise BuildError(
+            "this is the text of a spec: only `check` takes that, all else takes a name or a path"
+        )
     path = find(name)
     return read(name, path if path is not None else Path(name))
 

@@ -79,7 +79,7 @@ def test_mask(keys):
         assert step
     with pytest.raises(
         ValueError,
-        match=r"^`mask` must be integers or booleans `b n`, but is torch.bool of the shape \[3, 5\]$",
+        match=r"^`mask` must be booleans or integers `b n` with b = 3, n = 4, but is torch.bool of",
     ):
         module(x, torch.ones(3, 5, dtype=torch.bool))
 

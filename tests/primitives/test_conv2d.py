@@ -58,7 +58,7 @@ def test_contract():
         "w is at least 3 (kernel of `p`)",
     ]
     assert contracts("b c h w", "- conv2d: {name: p, out: d, kernel: 3, padding: 1}") == []
-    with pytest.raises(ValueError, match=r"`h` must be at least 3 \(kernel of `p`\), but is 2"):
+    with pytest.raises(ValueError, match=r"`h` of `x` must be at least 3 \(kernel of `p`\), but is 2"):
         built("b c h w", step)(draw(2, 6, 2, 5))
 
 

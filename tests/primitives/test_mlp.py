@@ -39,7 +39,7 @@ def test_sequential_is_the_same(kind):
 
 def test_refused():
     refused("VC205", "b c h w", "- §mlp: {name: p, hidden: d, out: d, activation: gelu}")
-    assert "either" in refused("VC104", "b n c", "- mlp: §{hidden: d, out: d, activation: gelu}")
+    assert "not both" in refused("VC104", "b n c", "- mlp: §{hidden: d, out: d, activation: gelu}")
     refused("VC104", "b n c", "- mlp: §{name: p, names: [a, b], hidden: d, out: d, activation: gelu}")
     assert "torch module" in refused(
         "VC104", "b n c", "- mlp: §{name: p, hidden: d, out: d, activation: relu2}"

@@ -100,7 +100,9 @@ def test_contract_and_guard():
     assert contracts("b (s s) c", "- spatial_merge: {size: 1}") == []
     assert contracts("b (2*h 2*w) c", "- spatial_merge: {size: m}", SIZE) == []
     module = built("b (h w) c", "- spatial_merge: {size: m}", SIZE)
-    with pytest.raises(ValueError, match=r"^`w` must be a multiple of 2 \(spatial_merge\), but is 5$"):
+    with pytest.raises(
+        ValueError, match=r"^`w` of `size` must be a multiple of 2 \(spatial_merge\), but is 5$"
+    ):
         module(draw(1, 20, 6), (4, 5))
     with pytest.raises(
         ValueError, match=r"^`x` must be floats `\(n 2 2\) 6`, but is torch.float64 of the shape \[6, 6\]$"
@@ -113,7 +115,9 @@ def test_contract_on_a_difference():
     steps = "- conv2d: {name: p, out: same, kernel: 2}\n- to_tokens\n- spatial_merge: {size: 3}"
     module = built("b c h w", steps)
     assert module(draw(1, 6, 4, 7)).shape == (1, 2, 54)
-    with pytest.raises(ValueError, match=r"^`h-1` must be a multiple of 3 \(spatial_merge\), but is 4$"):
+    with pytest.raises(
+        ValueError, match=r"^`h-1` of `x` must be a multiple of 3 \(spatial_merge\), but is 4$"
+    ):
         module(draw(1, 6, 5, 7))
 
 

@@ -25,7 +25,7 @@ def test_guard():
     module = built("window(n) c", "- unwindow: {index: index}", INDEX)
     with pytest.raises(
         ValueError,
-        match=r"^`index` must be integers or booleans `n`, but is torch.int64 of the shape \[6\]: ",
+        match=r"^`index` must be integers `n` with n = 7, but is torch.int64 of the shape \[6\]: ",
     ):
         module(draw(7, 6), torch.arange(6))
 

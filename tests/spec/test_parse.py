@@ -121,7 +121,7 @@ def test_inputs() -> None:
         ("VC104", "y: {type: b n, each: 2, optional: §true}"),
         ("VC204", "y: {type: b n, each: §0}"),
         ("VC204", "y: {type: b n, each: §10001}"),
-        ("VC204", "y: {type: b n, each: §n}"),
+        ("VC305", "y: {type: b n, each: §n}"),
         ("VC107", "y: §b (n"),
         ("VC107", "y: §''"),
         ("VC107", "y: §b lambda"),

@@ -105,10 +105,15 @@ def _lists_fit(chain: Chain, before: Edge, scope: Scope, label: str) -> bool:
         scope.faults.add("VC205", message, (*chain.path, "each"), help=help)
         return False
     if each is not None and not chain.each:
-        message = f"{label} is a list of {each} tensors, but chain `{chain.name or 'steps'}` takes one"
+        what = f"chain `{chain.name}` takes" if chain.name else "`steps` take"
+        message = f"{label} is a list of {each} tensors, but {what} one"
         written = ("from",) in scope.spec.document.values
         place = chain.path or (("from",) if written else ("steps",))
-        scope.faults.add("VC205", message, place, key=True, help="add `each: true` to the chain")
+        first = names(chain.source)[0]
+        help = (
+            "add `each: true` to the chain" if chain.name else f"join the list: `from: {{concat: [{first}]}}`"
+        )
+        scope.faults.add("VC205", message, place, key=True, help=help)
         return False
     return True
 

@@ -83,5 +83,5 @@ def _value(name: str, dim: Dim, values: Mapping[str, int], place: Path, faults: 
         if value is not None and 1 <= value <= _DIM_MAX:
             return value
         message = f"dim `{name}` is {value}, but must be between 1 and 2^31"
-        faults.add("VC204", message, place, help=f"give `{name}` a positive number")
+        faults.add("VC204", message, place, help=f"give `{name}` a number between 1 and 2147483648")
     return None

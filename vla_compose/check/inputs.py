@@ -43,9 +43,16 @@ def _typed(name: str, x: TensorType, spec: Spec, values: Mapping[str, int], faul
         return False
     if each is None and any(faults.doubtful(symbol, spec.dims) for symbol in symbols):
         return False
+    if each is None and x.each is not None:
+        unknown = min(x.each.symbols() - values.keys())
+        near = nearest(unknown, spec.dims)
+        help = f"write `{near}`" if near else f"add `{unknown}` to `dims`"
+        faults.add("VC305", f"`{unknown}` is no dim", (*path, "each"), help=help)
+        faults.undeclared.add(unknown)
+        return False
     if each is None or not 1 <= each <= 10_000:
-        message = f"`each: {x.each}` is not a number of tensors between 1 and 10000"
-        faults.add("VC204", message, (*path, "each"), help="name a dim: `each: deepstack`")
+        message = f"`each` is {each}, but must be between 1 and 10000 tensors"
+        faults.add("VC204", message, (*path, "each"), help="give `each` a number between 1 and 10000")
         return False
     if any(size is not None and size < 1 for size in sizes):
         faults.add("VC204", f"input `{name}` has a size below 1", path, help="change the pattern")

@@ -196,7 +196,11 @@ class Scope:
         if missing:
             text = " and ".join(f"`{name}`" for name in missing)
             sizes = " ".join(sorted(names))
-            help = f"add the input `size: {{sizes: {sizes}}}`"
+            given = self.spec.inputs
+            bound = [n for n, value in given.items() if names & set(getattr(value, "names", ()))]
+            free = next(name for name in ("size", "sizes", "grid_size", "size_") if name not in given)
+            help = f"add the input `{free}: {{sizes: {sizes}}}`"
+            help = f"write `{bound[0]}: {{sizes: {sizes}}}`" if bound else help
             self.fail("VC207", f"{text} must be known at run time, but no input gives it a value", help=help)
 
     def require(self, size: Dim, *, multiple_of: int = 1, at_least: int = 0, why: str) -> None:
@@ -255,7 +259,7 @@ class Scope:
 
     def loops(self, grid: str, why: str) -> None:
         """State that a step runs a loop over the rows of a grid, which tracing cannot follow."""
-        text = f"a loop over the rows of `{grid}`: no `torch.compile(fullgraph=True)`, no `torch.export`"
+        text = f"a loop over the rows of `{grid}`, which `torch.compile` and `torch.export` may not follow"
         self.contract(text, why)
 
     def grid_named(self, name: str, columns: Sequence[str], *at: str | int) -> None:
@@ -329,6 +333,8 @@ class Scope:
 def too_small(name: object, value: int, dim: Dim, least: float) -> tuple[str, str]:
     """A message and a help for a size below the least that it may be."""
     message = f"`{name}` is {value}, but must be at least {least}"
+    if dim.constant is not None:
+        return message, f"give `{name}` at least {least}"
     return message, f"change the dims so that `{dim}` is at least {least}"
 
 

@@ -76,7 +76,11 @@ class Attention(Primitive):
             return x
         context = scope.context
         if context is None:
-            scope.fail("VC205", "`attention` has no context to read", help="put `- queries` before it")
+            scope.fail(
+                "VC205",
+                "`attention` has no context to read",
+                help="put `- queries: {name: query, count: 64}` before it",
+            )
         if self.keys == "context_and_self" and not scope.equal(x.width, context.width):
             message = f"the stream has {x.width} channels, but the context has {context.width}"
             scope.fail("VC201", message, help="map one of them with `linear` first", why=True)

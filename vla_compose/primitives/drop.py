@@ -33,7 +33,7 @@ class Drop(Primitive):
     @model_validator(mode="after")
     def _something(self) -> Drop:
         if self.first == 0 and self.last == 0:
-            raise fault("value", "give `first` or `last`")
+            raise fault("value", "it leaves out nothing", help="write `drop: {first: 1}`")
         return self
 
     def infer(self, x: TensorType, scope: Scope) -> TensorType:
@@ -50,6 +50,17 @@ class Drop(Primitive):
         cut = f"{first or ''}:{-last if last else ''}"
         lead = ":, " * (len(node.before.axes) - 2)
         code.set(f"{code.x}[{lead}{cut}]")
+
+
+def drop_fixed(x: TensorType, scope: Scope) -> str:
+    """A help for a step that takes one grid, where fixed tokens stand beside it."""
+    sizes = [segment.size.substitute(scope.values).constant for segment in x.tokens.segments]
+    many = [at for at, s in enumerate(x.tokens.segments) if len(s.factors) > 1 or sizes[at] is None]
+    if len(many) != 1:
+        return "give the parts inputs of their own"
+    first, last = (sum(size or 0 for size in part) for part in (sizes[: many[0]], sizes[many[0] + 1 :]))
+    fields = [f"{name}: {count}" for name, count in (("first", first), ("last", last)) if count]
+    return f"put `- drop: {{{', '.join(fields)}}}` before it"
 
 
 def _cut(segments: list[Group], count: int, scope: Scope) -> list[Group]:

@@ -115,8 +115,11 @@ def check_condition(value: object) -> Condition:
         for operator in ("==", "!="):
             left, found, right = value.partition(operator)
             if found:
-                return Condition(check_size(left), check_size(right), operator == "==")
-    raise fault("expression", "a condition was expected, such as `vision != text`")
+                try:
+                    return Condition(check_size(left), check_size(right), operator == "==")
+                except PydanticCustomError:
+                    break
+    raise fault("condition", "two sizes with `==` or `!=` between them were expected")
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,10 +138,11 @@ def check_std(value: object) -> Std:
     if isinstance(value, float) or (isinstance(value, int) and not isinstance(value, bool)):
         if 0 < value <= 100:
             return Std(float(value))
-        raise fault("value", "a standard deviation between 0 and 100 was expected")
+        raise fault("value", "a standard deviation between 0 and 100 was expected", help="write `0.02`")
     if isinstance(value, str) and value.replace(" ", "").endswith("^-0.5"):
         return Std(None, check_size(value[: value.rindex("^")]))
-    raise fault("value", "a standard deviation was expected, such as `0.02` or `text^-0.5`")
+    message = "a standard deviation was expected, such as `0.02` or `text^-0.5`"
+    raise fault("value", message, help="write `0.02`")
 
 
 def _plain(check: Any) -> GetPydanticSchema:

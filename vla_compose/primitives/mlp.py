@@ -47,9 +47,11 @@ class Mlp(Primitive):
     @model_validator(mode="after")
     def _one_way_of_naming(self) -> Mlp:
         if (self.name is None) == (self.names_ is None):
-            raise fault("value", "give either `name` or `names`")
+            help = "add `name: mlp`" if self.name is None else "leave out `names`"
+            raise fault("value", "it needs `name` or `names`, and not both", help=help)
         if self.name is not None and self.activation not in MODULES:
-            raise fault("value", f"`{self.activation}` is no torch module: give `names` in place of `name`")
+            message = f"`{self.activation}` is no torch module, which `name` needs"
+            raise fault("value", message, help="write `names: [fc1, fc2]` in place of `name`")
         return self
 
     def infer(self, x: TensorType, scope: Scope) -> TensorType:

@@ -59,7 +59,9 @@ class MultiheadAttention(Primitive):
         context = scope.context
         if context is None:
             scope.fail(
-                "VC205", "`multihead_attention` has no context to read", help="put `- queries` before it"
+                "VC205",
+                "`multihead_attention` has no context to read",
+                help="put `- queries: {name: query, count: 64}` before it",
             )
         batch = len(x.axes) == 3 and scope.equal(x.axes[0].size, context.axes[0].size)
         if not batch and (len(x.axes) != 2 or x.tokens.size.substitute(scope.values).constant is None):

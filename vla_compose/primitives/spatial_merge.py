@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from pydantic import Field
 
 from vla_compose.primitives.base import Drawn, Node, Primitive
+from vla_compose.primitives.drop import drop_fixed
 from vla_compose.primitives.fields import Size
 from vla_compose.types.dim import Dim
 from vla_compose.types.tensor import Axis, Group, TensorType
@@ -46,7 +47,10 @@ class SpatialMerge(Primitive):
                 "VC205", f"`spatial_merge` takes tokens, but gets `{x}`", help="put `- to_tokens` before it"
             )
         group = x.tokens.group
-        if group is None or len(group.factors) < 2:
+        if group is None:
+            message = f"cannot merge {size}x{size} neighbours: `{x.tokens}` holds more than a grid"
+            scope.fail("VC202", message, help=drop_fixed(x, scope))
+        if len(group.factors) < 2:
             scope.fail(
                 "VC202",
                 f"cannot merge {size}x{size} neighbours: the order of the tokens `{x.tokens}` is not known",

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
 from vla_compose.primitives.base import Drawn, Node, Primitive
+from vla_compose.primitives.drop import drop_fixed
 from vla_compose.types.dim import Dim
 from vla_compose.types.tensor import Axis, TensorType
 
@@ -41,11 +42,13 @@ class ToMap(Primitive):
             or len(group.factors) not in known
         ):
             example = "(n merge merge)" if len(x.axes) == 2 else "b (h w)"
-            scope.fail(
-                "VC202",
-                f"`to_map` needs to know rows and columns, but the tokens are `{x.tokens}`",
-                help=f"type the input by its grid, such as `{example} {x.axes[-1]}`",
-            )
+            help = f"type the input by its grid, such as `{example} {x.axes[-1]}`"
+            if group is None and len(x.axes) > 1:
+                help = drop_fixed(x, scope)
+            elif x.tokens.packed:
+                help = "put the steps into a chain with `per_image`"
+            message = f"`to_map` needs to know rows and columns, but the tokens are `{x.tokens}`"
+            scope.fail("VC202", message, help=help)
         scope.known(*group.factors[-2:])
         *lead, height, width = group.factors
         batch = (

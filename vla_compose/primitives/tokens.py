@@ -39,9 +39,10 @@ class Tokens(Primitive):
     @model_validator(mode="after")
     def _some_place(self) -> Tokens:
         if self.row_end is not None and (self.start is not None or self.end is not None):
-            raise fault("value", "`row_end` stands alone: it belongs to a map, `start` and `end` to tokens")
+            message = "`row_end` stands alone: it belongs to a map, `start` and `end` to tokens"
+            raise fault("value", message, help="write `row_end` in a `tokens` step of its own")
         if self.row_end is None and self.start is None and self.end is None:
-            raise fault("value", "give `row_end`, `start` or `end`")
+            raise fault("value", "no token is named", help="add `start`, `end` or `row_end` with a name")
         return self
 
     def names(self) -> list[str]:

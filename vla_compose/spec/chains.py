@@ -256,10 +256,7 @@ def origin_of(given: OriginFields, inputs: Mapping[str, Input], path: Path, faul
         message = f"chain `{path[-1]}` does not say where it starts"
         faults.add("VC102", message, path, key=True, help=f"add `from: {tensors[0]}`")
     elif not faults.doubts:
-        faults.add(
-            "VC102",
-            "no input is a tensor that steps could start from",
-            ("inputs",),
-            help="add `x: b n vision`",
-        )
+        optional = next((name for name, value in inputs.items() if isinstance(value, TensorInput)), None)
+        help = f"leave out `optional` of `{optional}`" if optional else "add `x: b n vision`"
+        faults.add("VC102", "no input is a tensor that steps could start from", ("inputs",), help=help)
     return LOST

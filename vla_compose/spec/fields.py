@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
@@ -13,7 +14,7 @@ from pydantic import BaseModel, ValidationError
 from vla_compose.primitives.base import Path
 from vla_compose.spec.faults import Faults
 from vla_compose.spec.names import other_name, other_spec_name
-from vla_compose.spec.words import nearest, safe
+from vla_compose.spec.words import nearest, safe, slip
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -25,6 +26,8 @@ _CODES = {
     "spec_name": "VC104",
     "link": "VC104",
     "expression": "VC106",
+    "condition": "VC106",
+    "origin": "VC103",
     "size": "VC103",
     "value": "VC104",
 }
@@ -83,9 +86,7 @@ def read_fields(
         spare: values for required fields; where it is given, what is wrong is left out of `fields`.
     """
     if not isinstance(body, dict):
-        faults.add(
-            "VC103", f"{what} must be a mapping", path, help=f"write the fields of {what} as `key: value`"
-        )
+        faults.add("VC103", f"{what} must be a mapping", path, help=_as_mapping(model, body, what))
         faults.doubt(body)
         return Read(None, {})
     said: set[tuple[str, Path]] = set()
@@ -133,6 +134,11 @@ def _validated(model: type[M], body: dict[str, Any]) -> tuple[M | None, list[Any
         return model.model_validate(body), []
     except ValidationError as error:
         found = error.errors(include_url=False, include_input=False)
+        given = body.get("from")
+        if any(fault["loc"][:1] == ("from",) for fault in found) and _formless(given):
+            message = "an input, a chain, or one form of several was expected"
+            origin = {"type": "origin", "loc": ("from",), "ctx": {"message": message, "help": _origin(given)}}
+            return None, [*(fault for fault in found if fault["loc"][:1] != ("from",)), origin]
         return None, [fault for fault in found if _meant(fault, body)]
 
 
@@ -171,6 +177,7 @@ def _report(
         known = [field.alias or key for key, field in owner.model_fields.items()] if owner else []
         near = nearest(str(inner[-1]), known)
         help = f"write `{near}`" if near else f"leave it out; known here: {', '.join(sorted(known))}"
+        help = f"name it `{fault['stands_for']}`, which is missing" if "stands_for" in fault else help
         return faults.add(code, f"unknown field `{name}` in {what}", at, key=True, help=help)
     if kind == "missing":
         *most, last = (f"`{safe(one)}`" for one in fault["names"])
@@ -178,7 +185,8 @@ def _report(
         help = "add " + ", ".join(f"`{safe(one)}: …`" for one in fault["names"])
         return faults.add(code, f"{what} needs the {listed}", at[:-1], key=True, help=help)
     if kind in _TYPES:
-        return faults.add(code, f"`{name}` must be {_TYPES[kind]}", at, help=f"give `{name}` {_TYPES[kind]}")
+        help = _retyped(kind, name, _at(body, inner)) or f"give `{name}` {_TYPES[kind]}"
+        return faults.add(code, f"`{name}` must be {_TYPES[kind]}", at, help=help)
     if kind == "literal_error":
         allowed = str(context.get("expected", ""))
         wrong = _at(body, inner)
@@ -188,7 +196,9 @@ def _report(
     if "message" in context:
         message = f"`{name}`: {context['message']}" if name else f"{what}: {context['message']}"
         renamed = _RENAMED[kind](_at(body, inner)) if kind in _RENAMED else None
-        help = renamed or _HELP.get(kind) or f"see `{what.strip('`')}` in the reference"
+        help = (
+            renamed or context.get("help") or _HELP.get(kind) or f"see `{what.strip('`')}` in the reference"
+        )
         return faults.add(code, message, at, help=help)
     if kind in _BOUNDS:
         field, words = _BOUNDS[kind]
@@ -204,6 +214,23 @@ def _report(
 
 _COMBINE, _CHOICE = ("concat", "add", "axis"), ("flag", "then", "else")
 """Fields of the two forms of `from`."""
+
+
+def _formless(given: Any) -> bool:
+    """Whether what stands at `from` has no form that it may have."""
+    if isinstance(given, dict):
+        known = _COMBINE + _CHOICE
+        return not any(key in known or slip(str(key), name) for key in given for name in known)
+    return isinstance(given, list)
+
+
+def _origin(given: Any) -> str:
+    """A help for what stands at `from` in no form that it may have."""
+    names = given if isinstance(given, list) else next(iter(given.values()), None) if given else None
+    if not isinstance(names, list) or not names or not all(map(_is_plain, names)):
+        return "write a name, `{concat: [a, b]}`, `{add: [a, b]}` or `{flag: f, then: a, else: b}`"
+    several = ", ".join(map(str, names))
+    return f"write `{{concat: [{several}]}}` or `{{add: [{several}]}}`"
 
 
 def _meant(fault: Any, body: dict[str, Any]) -> bool:
@@ -232,6 +259,7 @@ def _causes(found: list[Any], body: dict[str, Any]) -> Iterator[Any]:
         fault["loc"][0] for fault in found if fault["type"] == "extra_forbidden" and len(fault["loc"]) == 1
     }
     empty = {name for name, after in pairwise(body) if body[name] is None and after in unknown}
+    strangers = Counter(fault["loc"][:-1] for fault in found if fault["type"] == "extra_forbidden")
     gone: dict[Path, list[str]] = {}
     for fault in found:
         if fault["type"] == "missing":
@@ -242,6 +270,8 @@ def _causes(found: list[Any], body: dict[str, Any]) -> Iterator[Any]:
             near = nearest(str(fault["loc"][-1]), names)
             if near is not None:
                 names.remove(near)
+            elif len(names) == 1 and strangers[fault["loc"][:-1]] == 1:
+                fault["stands_for"] = names.pop()
     lists: set[Path] = set()
     for fault in found:
         loc = tuple(fault["loc"])
@@ -260,8 +290,44 @@ def _causes(found: list[Any], body: dict[str, Any]) -> Iterator[Any]:
         yield fault
 
 
+def _as_mapping(model: type[BaseModel], body: Any, what: str) -> str:
+    """A help where one value stands in place of a mapping: the field that it may be, and those to add."""
+    needed = [field.alias or name for name, field in model.model_fields.items() if field.is_required()]
+    if not needed or not _is_plain(body):
+        return f"write the fields of {what} as `key: value`"
+    fields = ", ".join([f"{needed[0]}: {body}", *(f"{name}: …" for name in needed[1:])])
+    return f"write `{{{fields}}}`"
+
+
+def _retyped(kind: str, name: str, value: Any) -> str | None:
+    """A help where a value is of another type than it must be, and plainly meant."""
+    if kind == "string_type" and isinstance(value, list) and value and all(map(_is_plain, value)):
+        return f"write `{name}: {' '.join(map(str, value))}`"
+    if kind == "list_type" and _is_plain(value):
+        return f"write `{name}: [{value}]`"
+    if kind == "list_type" and isinstance(value, dict) and all(str(key).startswith("-") for key in value):
+        return "put a space after each `-`"
+    if kind in ("dict_type", "mapping_type", "model_type") and isinstance(value, str) and ":" in value:
+        return "put a space after each `:`"
+    if _is_plain(value) and name in _ENTRY:
+        return f"write `{name}: {{{_ENTRY[name]}: {value}}}`"
+    return None
+
+
+_ENTRY = {"inputs": "x", "outputs": "tokens", "init": "normal"}
+"""The entry that is meant where one value stands in place of several."""
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether a value is written as one short word."""
+    if isinstance(value, str):
+        return re.fullmatch(r"[\w./ :-]{1,40}", value, re.A) is not None
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
 _RENAMED = {"name": other_name, "reserved": other_name, "spec_name": other_spec_name}
 _HELP = {
+    "condition": "write a condition such as `vision != text`",
     "link": "write a link such as `https://arxiv.org/abs/2409.12191`",
     "expression": "write an expression over dims with + - * // %, such as `4 * vision`",
     "size": "write a number or an expression over dims, such as `4 * vision`",

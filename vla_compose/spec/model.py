@@ -48,7 +48,8 @@ class CombineFields(Model):
     @model_validator(mode="after")
     def _one_way(self) -> CombineFields:
         if (self.concat is None) == (self.add is None):
-            raise fault("value", "give either `concat` or `add`")
+            help = "add `concat: [a, b]`" if self.concat is None else "leave one of them out"
+            raise fault("value", "it needs `concat` or `add`, and not both", help=help)
         return self
 
 

@@ -46,7 +46,8 @@ def _step(value: Any, path: Path, faults: Faults) -> Step:
     ((kind, body),) = value.items()
     at = (*path, kind)
     if kind not in REGISTRY:
-        near = nearest(kind, REGISTRY)
+        word = kind.lower().replace("_", "")
+        near = _CALLED[word] if word in _CALLED else nearest(kind, REGISTRY)
         help = f"write `{near}`" if near else f"use one of: {', '.join(sorted(REGISTRY))}"
         meant = faults.add("VC105", f"unknown primitive `{safe(kind)}`", at, key=True, help=help)
         if meant is None:
@@ -54,6 +55,24 @@ def _step(value: Any, path: Path, faults: Faults) -> Step:
             return broken(at)
         kind, at = meant, faults.rename(at, meant)
     return _fields(REGISTRY[kind], body, at, faults)
+
+
+_CALLED = {
+    "layernorm": "norm",
+    "rmsnorm": "norm",
+    "dense": "linear",
+    "fc": "linear",
+    "conv": "conv2d",
+    "pixelshuffle": "spatial_merge",
+    "pixelunshuffle": "spatial_merge",
+    "crossattention": "attention",
+    "gelu": "activation: gelu",
+    "silu": "activation: silu",
+    "relu": "activation: relu",
+    "skip": "residual",
+    "dropout": "",
+}
+"""What a primitive is called elsewhere, where that is not near its name; empty where there is none."""
 
 
 def _fields(primitive: type[Primitive], body: Any, at: Path, faults: Faults) -> Step:
@@ -65,6 +84,11 @@ def _fields(primitive: type[Primitive], body: Any, at: Path, faults: Faults) -> 
     if not isinstance(body, dict) and primitive.shorthand:
         body = {primitive.shorthand: body}
     raw = body if isinstance(body, dict) else {}
+    if primitive.nested and raw and raw.keys() <= REGISTRY.keys():
+        message = f"`{primitive.kind}` takes a list of steps, not a mapping"
+        faults.add("VC103", message, at, help="put a `-` before each step")
+        faults.doubt(body)
+        return broken(at)
     shell = {**body, **{field: () for field in primitive.nested if field in body}} if raw else body
     read = read_fields(primitive, shell, at, faults, what=f"`{primitive.kind}`")
     inside = {

@@ -19,13 +19,20 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
 
     # Only what has nearly the same letters is compared well, so that a thousand mistakes take no minute.
     names = heapq.nsmallest(8, dict.fromkeys(islice(known, 500)), key=unlike)
-    slips = [name for name in names if slip(word, name)]
+    same = [name for name in names if _folded(name) == _folded(word)]
+    slips = same or [name for name in names if slip(word, name)]
     if slips:
         return slips[0] if len(slips) == 1 else None
     matches = difflib.get_close_matches(word, names, n=2, cutoff=0.6)
     if len(matches) == 2 and _ratio(matches[0], word) == _ratio(matches[1], word):
         return None
+    if not matches and word != word.lower():
+        return nearest(word.lower(), names)
     return matches[0] if matches else None
+
+
+def _folded(word: str) -> str:
+    return word.lower().replace("-", "_")
 
 
 @lru_cache(4096)
@@ -49,7 +56,7 @@ def slip(word: str, name: str) -> bool:
     """
     if word == name or re.sub(r"\D", "", word) != re.sub(r"\D", "", name):
         return False
-    left, right = (text.lower().replace("-", "_") for text in (word, name))
+    left, right = _folded(word), _folded(name)
     most = 1 if len(name) < 6 else 2
     if abs(len(left) - len(right)) > most or len(left) < 2:
         return False

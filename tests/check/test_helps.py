@@ -1,0 +1,262 @@
+"""Mistakes that people make when they start: one error each, whose help works when it is typed."""
+
+from __future__ import annotations
+
+import pytest
+
+from vla_compose import check
+
+HEAD = "spec_version: 1\nname: t\ndims: {c: 4, d: 6, m: 2}\n"
+STEPS = "steps: [{linear: {name: p, out: d}}]\n"
+X = "inputs: {x: b n c}\n"
+TWO = "inputs: {x: b n c, y: b n c}\n"
+
+MISTAKES: dict[str, tuple[str, str, str, tuple[str, str]]] = {
+    "an inequality": (
+        X + "steps: [{linear: {name: p, out: d, when: c > 1}}]\n",
+        "VC106",
+        "write a condition such as `vision != text`",
+        ("c > 1", "c != d"),
+    ),
+    "two conditions": (
+        X + "steps: [{linear: {name: p, out: d, when: c == 1 and d == 2}}]\n",
+        "VC106",
+        "write a condition such as `vision != text`",
+        ("c == 1 and d == 2", "c != d"),
+    ),
+    "a list at the top": (
+        "inputs: {x: {type: b n c, each: 3}}\n" + STEPS,
+        "VC205",
+        "join the list: `from: {concat: [x]}`",
+        ("steps", "from: {concat: [x]}\nsteps"),
+    ),
+    "a list of a chain at the top": (
+        "inputs: {x: {type: b n c, each: 3}}\n"
+        "chains: {a: {from: x, each: true, " + STEPS.strip() + "}}\nfrom: a\n" + STEPS,
+        "VC205",
+        "join the list: `from: {concat: [a]}`",
+        ("from: a", "from: {concat: [a]}"),
+    ),
+    "a sum": (
+        TWO + "from: {sum: [x, y]}\n" + STEPS,
+        "VC103",
+        "write `{concat: [x, y]}` or `{add: [x, y]}`",
+        ("sum", "add"),
+    ),
+    "torch's name": (
+        TWO + "from: {cat: [x, y]}\n" + STEPS,
+        "VC103",
+        "write `{concat: [x, y]}` or `{add: [x, y]}`",
+        ("cat", "concat"),
+    ),
+    "a bare list": (
+        TWO + "from: [x, y]\n" + STEPS,
+        "VC103",
+        "write `{concat: [x, y]}` or `{add: [x, y]}`",
+        ("[x, y]", "{add: [x, y]}"),
+    ),
+    "nothing that is known": (
+        TWO + "from: {}\n" + STEPS,
+        "VC103",
+        "write a name, `{concat: [a, b]}`, `{add: [a, b]}` or `{flag: f, then: a, else: b}`",
+        ("{}", "{add: [x, y]}"),
+    ),
+    "one name is text": (
+        TWO + "from: {add: [x, y], concat: x}\n" + STEPS,
+        "VC103",
+        "write `concat: [x]`",
+        ("add: [x, y], concat: x", "concat: [x, y]"),
+    ),
+    "sizes of each image": (
+        "inputs: {x: b (h w) c, size: {grid: h w}}\nsteps: [to_map]\n",
+        "VC207",
+        "write `size: {sizes: h w}`",
+        ("grid: h w", "sizes: h w"),
+    ),
+    "one of two sizes": (
+        "inputs: {x: b (h w) c, size: {sizes: h, default: [16]}}\nsteps: [to_map]\n",
+        "VC207",
+        "write `size: {sizes: h w}`",
+        ("sizes: h, default: [16]", "sizes: h w"),
+    ),
+    "no size, and the name is taken": (
+        "inputs: {x: b (h w) c, size: b n c}\n"
+        "chains: {a: {from: x, steps: [to_map, to_tokens]}, e: {from: size, " + STEPS.strip() + "}}\n",
+        "VC207",
+        "add the input `sizes: {sizes: h w}`",
+        ("size: b n c", "size: b n c, sizes: {sizes: h w}"),
+    ),
+    "the only input is optional": (
+        "inputs: {x: {type: b n c, optional: true}}\n" + STEPS,
+        "VC102",
+        "leave out `optional` of `x`",
+        (", optional: true", ""),
+    ),
+    "an unknown length": (
+        "inputs: {x: {type: b n c, each: k}}\nfrom: {concat: [x]}\n" + STEPS,
+        "VC305",
+        "add `k` to `dims`",
+        ("{c: 4", "{k: 3, c: 4"),
+    ),
+    "an empty list": (
+        "inputs: {x: {type: b n c, each: 0}}\nfrom: {concat: [x]}\n" + STEPS,
+        "VC204",
+        "give `each` a number between 1 and 10000",
+        ("each: 0", "each: 1"),
+    ),
+    "a token before the grid": (
+        "inputs: {x: b 1+(h h) c}\nsteps: [{spatial_merge: {size: m}}]\n",
+        "VC202",
+        "put `- drop: {first: 1}` before it",
+        ("[{", "[{drop: {first: 1}}, {"),
+    ),
+    "tokens around the grid": (
+        "inputs: {x: b m+(h h)+1 c}\nsteps: [to_map]\n",
+        "VC202",
+        "put `- drop: {first: 2, last: 1}` before it",
+        ("[", "[{drop: {first: 2, last: 1}}, "),
+    ),
+    "several images": (
+        "inputs: {x: packed(h w) c, grid: {grid: h w}}\nsteps: [to_map, to_tokens]\n",
+        "VC202",
+        "put the steps into a chain with `per_image`",
+        (
+            "steps: [to_map, to_tokens]",
+            "chains: {a: {from: x, per_image: grid, steps: [to_map, to_tokens, flatten]}}",
+        ),
+    ),
+    "no queries": (
+        X + "steps: [{attention: {name: a, heads: m}}]\n",
+        "VC205",
+        "put `- queries: {name: query, count: 64}` before it",
+        ("[{", "[{queries: {name: query, count: 64}}, {"),
+    ),
+    "none at all": (
+        X + "steps: [{queries: {name: q, count: 0}}, {attention: {name: a, heads: m}}]\n",
+        "VC204",
+        "give `count` at least 1",
+        ("count: 0", "count: 1"),
+    ),
+    "a dim that is not there": (
+        X + STEPS.replace("d}", "big}"),
+        "VC305",
+        "add `big` to `dims`",
+        ("{c: 4", "{big: 3, c: 4"),
+    ),
+    "no dash": (
+        X + "steps: [{residual: {linear: {name: p, out: same}}}]\n",
+        "VC103",
+        "put a `-` before each step",
+        ("{linear: {name: p, out: same}}", "[{linear: {name: p, out: same}}]"),
+    ),
+    "the field alone": (
+        "inputs: {x: b (n m m) c}\nsteps: [{spatial_merge: 2}]\n",
+        "VC103",
+        "write `{size: 2}`",
+        ("spatial_merge: 2", "spatial_merge: {size: 2}"),
+    ),
+    "a deviation alone": (
+        X + "steps: [{linear: {name: p, out: d, init: 0.02}}]\n",
+        "VC103",
+        "write `init: {normal: 0.02}`",
+        ("init: 0.02", "init: {normal: 0.02}"),
+    ),
+    "an output alone": (
+        X + STEPS + "outputs: b n d\n",
+        "VC103",
+        "write `outputs: {tokens: b n d}`",
+        ("outputs: b n d", "outputs: {tokens: b n d}"),
+    ),
+    "capitals": (
+        X + "steps: [{mlp: {name: f, hidden: 4, out: 4, activation: GELU}}]\n",
+        "VC104",
+        "write `gelu`",
+        ("GELU", "gelu"),
+    ),
+    "torch's class": (
+        X + "steps: [{norm: {name: l, kind: LayerNorm, eps: 1e-5}}]\n",
+        "VC104",
+        "write `layer`",
+        ("LayerNorm", "layer"),
+    ),
+    "torch's class as a step": (
+        X + "steps: [{LayerNorm: {name: l, kind: layer, eps: 1e-5}}]\n",
+        "VC105",
+        "write `norm`",
+        ("LayerNorm", "norm"),
+    ),
+    "a function as a step": (
+        X + "steps: [{linear: {name: p, out: d}}, gelu]\n",
+        "VC105",
+        "write `activation: gelu`",
+        (", gelu", ", {activation: gelu}"),
+    ),
+    "another field": (
+        "inputs: {x: {shape: b n c}}\n" + STEPS,
+        "VC101",
+        "name it `type`, which is missing",
+        ("shape", "type"),
+    ),
+    "a list of sizes": (
+        "inputs: {x: b (h w) c, s: {sizes: [h, w]}}\nsteps: [to_map]\n",
+        "VC103",
+        "write `sizes: h w`",
+        ("[h, w]", "h w"),
+    ),
+    "no space after a colon": (
+        "inputs:\n  x:b n c\n" + STEPS,
+        "VC103",
+        "put a space after each `:`",
+        ("x:b", "x: b"),
+    ),
+    "no space after a dash": (
+        X + "steps:\n  -linear: {name: p, out: d}\n",
+        "VC103",
+        "put a space after each `-`",
+        ("-linear", "- linear"),
+    ),
+    "neither name nor names": (
+        X + "steps: [{mlp: {hidden: 4, out: 4, activation: gelu}}]\n",
+        "VC104",
+        "add `name: mlp`",
+        ("{hidden", "{name: mlp, hidden"),
+    ),
+    "both name and names": (
+        X + "steps: [{mlp: {name: a, names: [b, e], hidden: 4, out: 4, activation: gelu}}]\n",
+        "VC104",
+        "leave out `names`",
+        ("names: [b, e], ", ""),
+    ),
+    "no module of torch": (
+        X + "steps: [{mlp: {name: a, hidden: 4, out: 4, activation: quick_gelu}}]\n",
+        "VC104",
+        "write `names: [fc1, fc2]` in place of `name`",
+        ("name: a", "names: [fc1, fc2]"),
+    ),
+    "a row end beside a start": (
+        "inputs: {x: b (h w) c, size: {sizes: h w}}\nsteps: [to_map, {tokens: {row_end: a, start: b}}]\n",
+        "VC104",
+        "write `row_end` in a `tokens` step of its own",
+        ("row_end: a, start: b}}", "row_end: a}}, to_tokens, {tokens: {start: e}}"),
+    ),
+    "no token": (
+        X + "steps: [{tokens: {}}]\n",
+        "VC104",
+        "add `start`, `end` or `row_end` with a name",
+        ("{}", "{start: e}"),
+    ),
+    "nothing to leave out": (
+        "inputs: {x: b 1+n c}\nsteps: [{drop: {}}]\n",
+        "VC104",
+        "write `drop: {first: 1}`",
+        ("{}", "{first: 1}"),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", MISTAKES)
+def test_the_help_works(name: str) -> None:
+    text, code, help, (old, new) = MISTAKES[name]
+    assert [(found.code, found.help) for found in check(HEAD + text)] == [(code, help)]
+    assert (HEAD + text).count(old) >= 1
+    assert check((HEAD + text).replace(old, new, 1)) == []
