@@ -118,16 +118,26 @@ def flatten(value: Any) -> list[Tensor]:
     return [tensor for part in value for tensor in flatten(part)] if isinstance(value, list | tuple) else []
 
 
-def leaves(value: Any, dtype: torch.dtype) -> Any:
-    """A copy of inputs: floating-point tensors as leaves of `dtype` that require gradients, strides kept."""
+def leaves(value: Any, dtype: torch.dtype, made: dict[int, Tensor] | None = None) -> Any:
+    """A copy of inputs: floating-point tensors as leaves of `dtype` that require gradients, strides kept.
+
+    What is one tensor stays one: `made` holds the copies by the `id` of the tensor.
+    """
+    made = {} if made is None else made
     if isinstance(value, Mapping):
-        return {name: leaves(part, dtype) for name, part in value.items()}
+        return {name: leaves(part, dtype, made) for name, part in value.items()}
     if isinstance(value, list) or (isinstance(value, tuple) and flatten(value)):
-        return type(value)(leaves(part, dtype) for part in value)
+        return type(value)(leaves(part, dtype, made) for part in value)
     if not isinstance(value, Tensor):
         return value
     if not value.is_floating_point():
         return value.clone()
+    if id(value) not in made:
+        made[id(value)] = _leaf(value, dtype)
+    return made[id(value)]
+
+
+def _leaf(value: Tensor, dtype: torch.dtype) -> Tensor:
     extent = 1 + sum((size - 1) * stride for size, stride in zip(value.shape, value.stride(), strict=True))
     copy = torch.zeros(extent, dtype=dtype).as_strided(value.shape, value.stride())
     return copy.copy_(value.detach()).detach().requires_grad_()

@@ -271,12 +271,20 @@ LLAVA_NEXT_RELEASED_TILES = again(
 
 
 def layers(
-    name: str, batch: int, side: int, *, count: int = 3, fine: bool | None = None, strided: bool = False
+    name: str,
+    batch: int,
+    side: int,
+    *,
+    count: int = 3,
+    fine: bool | None = None,
+    strided: bool = False,
+    shared: bool = False,
 ) -> Case:
-    """A batch of square tiles; without `fine` its default is used."""
+    """A batch of square tiles; without `fine` its default is used. `shared`: one tensor is every layer."""
 
     def inputs() -> Inputs:
         x, *deepstack = [randn(batch, side * side, 16, strided=strided) for _ in range(1 + count)]
+        deepstack = [x] * count if shared else deepstack
         return {"x": x, "deepstack": deepstack} | ({} if fine is None else {"fine": fine})
 
     return Case(name, inputs)
@@ -292,6 +300,8 @@ GRANITE_DOCLING = reference(
         layers("default_route", 1, 8),
         layers("one_tile_fine", 1, 8, fine=True),
         layers("many_tiles", 13, 8),
+        layers("one_for_all", 2, 8, shared=True),
+        layers("one_for_all_fine", 2, 8, fine=True, shared=True),
         layers("strided_coarse", 3, 8, strided=True),
         layers("strided_fine", 3, 8, fine=True, strided=True),
     ),

@@ -57,7 +57,8 @@ class DeepStack(nn.Module):
 
     def forward(self, x: torch.Tensor, deepstack: list[torch.Tensor]) -> tuple:
         layers = zip(self.deepstack_merger_list, deepstack, strict=True)
-        return self.merger(x), [merger(tensor) for merger, tensor in layers]
+        found = [merger(tensor) for merger, tensor in layers]  # as the tower does, before the last layer
+        return self.merger(x), found
 
 
 def layers(name: str, rows: int, count: int = 3) -> Case:
@@ -67,12 +68,24 @@ def layers(name: str, rows: int, count: int = 3) -> Case:
     )
 
 
+def one_for_all() -> Inputs:
+    """One tensor as every layer: its gradient is a sum whose order shows."""
+    x = torch.randn(48, 20)
+    return {"x": x, "deepstack": [x, x, x]}
+
+
 QWEN3 = Reference(
     "qwen3-vl",
     "qwen3-vl",
     {"vision": 20, "text": 28},
     DeepStack,
-    (layers("one_token", 4), layers("6x8", 48), layers("14x10", 140), layers("three_images", 4 + 12 + 60)),
+    (
+        layers("one_token", 4),
+        layers("6x8", 48),
+        layers("14x10", 140),
+        layers("three_images", 4 + 12 + 60),
+        Case("one_for_all", one_for_all),
+    ),
 )
 QWEN3_ONE_LAYER = Reference(
     "qwen3-vl-one-layer",

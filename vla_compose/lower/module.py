@@ -178,7 +178,9 @@ class _Wiring:
 
     def write(self) -> tuple[Statements, list[str]]:
         """Statements, and the variable of every output."""
-        origins: list[Origin] = [output.source for output, _ in self.graph.outputs]
+        # Lists come from earlier layers, so originals run them first, which sums gradients in that order.
+        first = sorted(self.graph.outputs, key=lambda output: output[1].each is None)
+        origins: list[Origin] = [output.source for output, _ in first]
         body: Statements = []
         for name in self._always(origins):
             body += self._chain(name)
