@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor
+from transformers import Idefics2Config
+from transformers.models.idefics2.modeling_idefics2 import Idefics2Connector
 
 import vla_compose
 from tests.parity.harness import Reference
@@ -140,3 +142,31 @@ def test_same_draw_as_the_original(reference: Reference) -> None:
     torch.manual_seed(3)
     found = reference.build().state_dict()
     assert all(torch.equal(found[reference.ours(name)], value) for name, value in expected.items())
+
+
+@pytest.fixture(scope="module")
+def idefics2() -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    text = {"hidden_size": TEXT, "intermediate_size": 300}
+    perceiver = {"hidden_size": TEXT, "resampler_n_latents": 8, "resampler_depth": 1}
+    config = Idefics2Config(
+        vision_config={"hidden_size": VISION},
+        text_config={"model_type": "mistral", **text},
+        perceiver_config=perceiver,
+    )
+    torch.manual_seed(0)
+    original = Idefics2Connector(config).state_dict()
+    heads: dict[str, Any] = {"heads": 16, "kv_heads": 4, "head_dim": 96}
+    module = vla_compose.build("idefics2", vision=VISION, text=TEXT, hidden=300, queries=8, depth=1, **heads)
+    return dict(original), dict(module.state_dict())
+
+
+def test_idefics2_is_drawn_as_its_connector(idefics2: tuple[dict[str, Tensor], dict[str, Tensor]]) -> None:
+    original, found = idefics2
+    assert original.keys() == found.keys()
+    for name, expected in original.items():
+        error = 6 / (2 * expected.numel()) ** 0.5  # of the difference of two such estimates
+        assert found[name].std().item() == pytest.approx(expected.std().item(), rel=error, abs=1e-12), name
+        assert found[name].mean().item() == pytest.approx(expected.mean().item(), abs=0.01), name
+        assert (found[name].abs().max() > 3 * found[name].std()) == (
+            expected.abs().max() > 3 * expected.std()
+        )
