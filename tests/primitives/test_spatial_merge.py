@@ -135,3 +135,8 @@ def test_refused():
     refused("VC204", "b (s s) c", "- spatial_merge: {size: §0}")
     refused("VC104", "b (s s) c", "- spatial_merge: {size: m, channels: §cwh}")
     refused("VC102", "b (s s) c", "- §spatial_merge")
+
+
+def test_a_batch_without_images():
+    module = built("b (h w) c", "- spatial_merge: {size: 2}", SIZE)
+    assert module(draw(0, 24, 6), (4, 6)).shape == (0, 6, 24)

@@ -124,7 +124,9 @@ class SpatialMerge(Primitive):
         )
         order = ", ".join(str(axis) for axis in [*range(at), *inner])
         code.set(f"{code.x}.reshape({', '.join(parts)}).permute({order})")
-        code.set(f"{code.x}.reshape({', '.join([*batch, '-1', str(wide)])})")
+        # Without images there is nothing that `-1` could be found from.
+        rows = "-1" if lead or not batch else code.size(node.after.tokens.size)
+        code.set(f"{code.x}.reshape({', '.join([*batch, rows, str(wide)])})")
 
 
 def _is_block(step: SpatialMerge, x: TensorType, known: Scope | Code) -> bool:
