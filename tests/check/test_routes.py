@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import vla_compose
-from vla_compose.check.routes import routes
+from vla_compose.check.routes import contracts, routes
 
 
 def test_without_a_flag_all_chains_run() -> None:
@@ -24,3 +26,20 @@ def test_a_flag_chooses_chains_and_sizes() -> None:
 def test_sizes_follow_the_dims() -> None:
     coarse, fine = routes(vla_compose.compose("granite-docling", side=16, scale=2))
     assert [str(route.sizes["fine_size"]) for route in (coarse, fine)] == ["8", "16"]
+
+
+def test_contracts_name_the_flag_that_they_depend_on(tmp_path: Path) -> None:
+    merge = "{from: x, steps: [{spatial_merge: {size: SIZE}}, {linear: {name: p, out: 8}}]}"
+    four, six = (merge.replace("SIZE", size) for size in ("4", "6"))
+    path = tmp_path / "t.yaml"
+    path.write_text(
+        "spec_version: 1\nname: t\ndims: {c: 4}\n"
+        "inputs: {x: b (s s) c, fine: {flag: false}}\n"
+        f"chains:\n  a: {four}\n  e: {six}\n"
+        "outputs: {tokens: {from: {flag: fine, then: a, else: e}}}\n"
+    )
+    assert contracts(vla_compose.compose(path)) == [
+        "s is a multiple of 4 (spatial_merge) if fine",
+        "s is a multiple of 6 (spatial_merge) if not fine",
+    ]
+    assert contracts(vla_compose.compose("internvl")) == ["s is a multiple of 2 (spatial_merge)"]

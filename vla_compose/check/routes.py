@@ -47,6 +47,20 @@ def routes(graph: Graph) -> list[Route]:
     ]
 
 
+def contracts(graph: Graph) -> list[str]:
+    """Run-time contracts in words, with the flag that a chain of theirs runs for."""
+    ways = routes(graph)
+    found: dict[str, set[str]] = {}
+    for checked in graph.chains:
+        labels = {way.label for way in ways if checked.chain.name in way.chains}
+        for requirement in checked.requirements:
+            found.setdefault(str(requirement), set()).update(labels or {way.label for way in ways})
+    return [
+        text if len(labels) == len(ways) else f"{text} if {' or '.join(sorted(labels))}"
+        for text, labels in found.items()
+    ]
+
+
 def _origins(graph: Graph) -> list[tuple[Origin, Edge]]:
     chains = [(checked.chain.source, checked.before) for checked in graph.chains]
     return chains + [(output.source, edge) for output, edge in graph.outputs]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from vla_compose.check.graph import CheckedChain, Edge, Graph, count
-from vla_compose.check.routes import routes
+from vla_compose.check.routes import contracts, routes
 from vla_compose.primitives.base import Member, Node
 from vla_compose.report import formula
 from vla_compose.report.printable import cells, pad, printable
@@ -44,9 +44,9 @@ def describe(graph: Graph, variant: str | None = None) -> list[Section]:
     )
     sections += [_chain(graph, checked) for checked in graph.chains]
     sections.append(_outputs(graph))
-    contracts = dict.fromkeys(str(found) for checked in graph.chains for found in checked.requirements)
-    if contracts or graph.notes:
-        sections.append(Section("at run time", [(text,) for text in (*contracts, *graph.notes)]))
+    said = [*contracts(graph), *graph.notes]
+    if said:
+        sections.append(Section("at run time", [(text,) for text in said]))
     sections.append(Section("total", _total(graph)))
     return sections
 

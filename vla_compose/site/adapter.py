@@ -8,6 +8,7 @@ from typing import Any
 
 from vla_compose.api import compose
 from vla_compose.check.graph import CheckedChain, Graph, count
+from vla_compose.check.routes import contracts
 from vla_compose.diff import Difference, difference, distance
 from vla_compose.lower.module import source
 from vla_compose.primitives.base import Node
@@ -258,8 +259,7 @@ def _parity(found: Sequence[Mapping[str, Any]]) -> Iterator[str]:
 
 
 def _run_time(graph: Graph) -> str:
-    said = dict.fromkeys(str(found) for checked in graph.chains for found in checked.requirements)
-    lines = [*said, *graph.notes]
+    lines = [*contracts(graph), *graph.notes]
     return "\n".join(f"- {prose(line)}" for line in lines) or "No contract: any size of the types above runs."
 
 
