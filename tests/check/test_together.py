@@ -56,8 +56,8 @@ def test_types_are_checked_behind_a_mistake(steps: str) -> None:
 def test_a_syntax_error_hides_its_own_lines_only() -> None:
     told(
         "spec_version: 1\nname: t\ndims: {c: 6, d: 10}\ninputs:\n  x: b n c\n"
-        "chains:\n  a:\n    steps:\n      - norm: {name: p, eps: 1e-5\n"
-        "      - linear§VC015§: {name: q, out: d}\n"
+        "chains:\n  a:\n    steps:\n      - norm: §VC015§{name: p, eps: 1e-5\n"
+        "      - linear: {name: q, out: d}\n"
         "  e:\n    steps:\n      - linear: {name: q, in: §VC201§5, out: d}\n"
         "variants:\n  small: {§VC305§e: 1}\n"
     )

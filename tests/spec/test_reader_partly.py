@@ -158,11 +158,11 @@ ENDS: list[tuple[str, list[tuple[str, int]]]] = [
 PATCHED: list[tuple[str, list[tuple[str, int]], dict[str, object], str]] = [
     (
         "a: no\nb: [1\nc: 2",
-        [("ambiguous-scalar", 1), ("syntax", 3)],
+        [("ambiguous-scalar", 1), ("syntax", 2)],
         {"a": False, "b": HOLE, "c": 2},
         "b: [1",
     ),
-    ("a: {\n  b: no\nc: 1", [("syntax", 3)], {"a": HOLE, "c": 1}, "a: {\n  b: no"),
+    ("a: {\n  b: no\nc: 1", [("syntax", 1)], {"a": HOLE, "c": 1}, "a: {\n  b: no"),
     ("a: &x 1\nb: 'x\nc: 1", [("alias", 1), ("syntax", 2)], {"a": 1, "b": HOLE, "c": 1}, "b: 'x"),
     ("a: no\nb:\n\tc: 1", [("ambiguous-scalar", 1), ("tab", 3)], {"a": False, "b": {"c": 1}}, "\tc: 1"),
     ("a: {}}}\nb: no\n", [("syntax", 1), ("ambiguous-scalar", 2)], {"a": HOLE, "b": False}, "a: {}}}"),
@@ -171,7 +171,7 @@ PATCHED: list[tuple[str, list[tuple[str, int]], dict[str, object], str]] = [
     ("a: 1\nb:\n- c: 2\na: 3\n  d: 4\n", [("duplicate-key", 4)], {"a": 1, "b": [{"c": 2}]}, "a: 3\n  d: 4"),
     (
         "a:\n- b: 1\n- c: [1\n- d: 2\ne: {\nf: 3",
-        [("syntax", 4), ("syntax", 5)],
+        [("syntax", 3), ("syntax", 5)],
         {"a": [{"b": 1}, {"c": HOLE}, {"d": 2}], "e": HOLE, "f": 3},
         "- c: [1\ne: {",
     ),

@@ -28,6 +28,8 @@ _NAME: Final = re.compile(r"[&*]([\w-]+):?")
 _MERGES: Final = re.compile(r"<< *: *\*([\w-]+)")
 _MERGED: Final = re.compile(r"(?:^|[{,]|- ) *<< *: *\Z", re.M)
 _MOST_LABELS: Final = 20
+_CLOSING: Final = re.compile("expected ',' or '(.)'")
+_ENTRY: Final = re.compile(r" *(?:- |[\w.-]+ *:(?:\s|$))")
 
 
 class Events(Reader, Scanner, Parser):
@@ -76,6 +78,18 @@ class Events(Reader, Scanner, Parser):
                 "syntax", message, f"write {self.text[start]} at the end of the text", self.place(start)
             )
         problem = error.problem or "the text cannot be read"
+        if (
+            (found := _CLOSING.match(problem))
+            and error.context_mark
+            and self._ended(error.context_mark, mark)
+        ):
+            # What ends it is not read as that, but as one more entry.
+            return Refused(
+                "syntax",
+                "this bracket is never closed",
+                f"close it with `{found[1]}`",
+                self.place(error.context_mark.index),
+            )
         line_start = self.text.rfind("\n", 0, mark.index) + 1
         clue = f"{problem}|{error.context}|{self.text[line_start : mark.index]}"
         for wording in WORDINGS:
@@ -84,6 +98,12 @@ class Events(Reader, Scanner, Parser):
                 message, help = wording.message.format(*found.groups()), wording.help.format(*found.groups())
                 return Refused(wording.name, message, help, self.place(index))
         return Refused("syntax", shown(problem, 120), "put quotes around the text", self.place(mark.index))
+
+    def _ended(self, opened: Mark, mark: Mark) -> bool:
+        """Whether the line of a mark starts an entry beside the line of a bracket, or outside of it."""
+        first, last = (self.text.split("\n", at.line + 1)[at.line] for at in (opened, mark))
+        deeper = len(last) - len(last.lstrip()) > len(first) - len(first.lstrip())
+        return mark.line > opened.line and not deeper and _ENTRY.match(last) is not None
 
     def place(self, index: int) -> Span:
         """One character of the text."""
