@@ -125,6 +125,15 @@ MISTAKES: dict[str, tuple[str, str, str, tuple[str, str]]] = {
             "chains: {a: {from: x, per_image: grid, steps: [to_map, to_tokens, flatten]}}",
         ),
     ),
+    "a chain's field at the top": (
+        "inputs: {x: packed(h w) c, g: {grid: h w}}\nper_image: g\nsteps: [to_map, to_tokens, flatten]\n",
+        "VC101",
+        "move it into a chain, with the steps: `chains: {main: {steps: …}}`",
+        (
+            "per_image: g\nsteps: [to_map, to_tokens, flatten]",
+            "chains: {main: {per_image: g, steps: [to_map, to_tokens, flatten]}}",
+        ),
+    ),
     "no queries": (
         X + "steps: [{attention: {name: a, heads: m}}]\n",
         "VC205",

@@ -99,7 +99,7 @@ def parse_chains(
                 path=path,
             )
     if "steps" in {*body, *lost}:
-        source = LOST if "from" in lost or faults.is_hole(()) else origin_of(fields.from_, inputs, (), faults)
+        source = LOST if lost & _TYPING or faults.is_hole(()) else origin_of(fields.from_, inputs, (), faults)
         for name in fields.unused:
             good_name(name, ("unused", name), faults, dotted=True)
         found[ROOT] = Chain(

@@ -177,6 +177,7 @@ def _report(
         known = [field.alias or key for key, field in owner.model_fields.items()] if owner else []
         near = nearest(str(inner[-1]), known)
         help = f"write `{near}`" if near else f"leave it out; known here: {', '.join(sorted(known))}"
+        help = getattr(owner, "elsewhere", {}).get(inner[-1], help)
         help = f"name it `{fault['stands_for']}`, which is missing" if "stands_for" in fault else help
         return faults.add(code, f"unknown field `{name}` in {what}", at, key=True, help=help)
     if kind == "missing":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, Field, StrictBool, StrictStr, WithJsonSchema, model_validator
 
@@ -113,6 +113,11 @@ class OutputFields(Model):
 
 class SpecFields(Model):
     """A vision-language adapter."""
+
+    elsewhere: ClassVar[Mapping[str, str]] = dict.fromkeys(
+        ("each", "per_image", "inline"), "move it into a chain, with the steps: `chains: {main: {steps: …}}`"
+    )
+    """Helps for fields that others have."""
 
     spec_version: Annotated[int, WithJsonSchema({"const": SPEC_VERSION})] = Field(
         description="version of the spec language"
