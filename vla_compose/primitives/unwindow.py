@@ -22,7 +22,8 @@ class Unwindow(Primitive):
 
     Vision towers with window attention permute tokens so that each window lies together. `index` names the
     input that holds the permutation: entry `i` says which token of the image stands at place `i`. The step
-    applies its inverse, not the permutation once more, which is right on some square grids only.
+    applies its inverse, not the permutation once more, which is right on some square grids only. That each
+    token stands in it once is not checked: that would read the index back from a GPU.
 
     Example: `- unwindow: {index: window_index}`
     """
