@@ -276,7 +276,7 @@ def test_output_references() -> None:
     }
     refused_text("VC303", f"{HEAD}{ONE}{chains}outputs: {{y: §{{from: z}}}}\n")
     refused_text("VC303", f"{HEAD}{ONE}{chains}outputs: {{y: §b n d}}\n")
-    refused_text("VC208", f"{HEAD}{ONE}{chains}outputs: {{z: §{{from: a, type: b n c}}}}\n")
+    refused_text("VC208", f"{HEAD}{ONE}{chains}outputs: {{z: {{from: a, type: §b n c}}}}\n")
 
 
 # --- dims -----------------------------------------------------------------------------------------------
@@ -358,7 +358,6 @@ def test_contracts_are_listed_once() -> None:
         ("b (h w) c", "", False),
         ("b (h w) c", "size: {sizes: h w}", True),
         ("b (h w) c", "y: {optional: true, type: b h}\nz: {optional: true, type: b w}", False),
-        ("b (h w) c", "y: h w", True),
         ("b (2*h 2*h) c", "", True),
         ("b (h 4) c", "", False),
     ],
@@ -366,6 +365,11 @@ def test_contracts_are_listed_once() -> None:
 def test_sizes_that_are_known_at_run_time(x: str, inputs: str, good: bool) -> None:
     codes = [found.code for found in vla_compose.check(text(x, "- spatial_merge: {size: m}", inputs))]
     assert codes == ([] if good else ["VC207" if x != "b (h 4) c" else "VC202"])
+
+
+def test_a_tensor_is_not_read_for_its_shape_alone() -> None:
+    (found,) = vla_compose.check(text("b (h w) c", "- spatial_merge: {size: m}", "size: h w"))
+    assert (found.code, found.help) == ("VC307", "write `size: {sizes: h w}`, or leave it out")
 
 
 # --- one mistake, one error; several, all of them -------------------------------------------------------

@@ -110,7 +110,7 @@ def test_outputs_are_checked_behind_a_mistake_of_one_step() -> None:
         spec(
             "chains:\n  a: {steps: [{linear: {name: p, in: §VC201§5, out: d}}]}\n"
             "  e: {from: a, steps: [{linear: {name: p, in: §VC201§7, out: c}}]}\n"
-            "outputs: {y: §VC208§{from: e, type: b n d}}"
+            "outputs: {y: {from: e, type: §VC208§b n d}}"
         )
     )
 

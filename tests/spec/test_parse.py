@@ -76,7 +76,7 @@ def test_wrong_names_of_specs(name: str) -> None:
         ("VC103", "unused: §[a]"),
         ("VC109", "unused: {§a b: 1}"),
         ("VC302", "unused: {§a.forward: 1}"),
-        ("VC206", "unused: {§spare: n}"),
+        ("VC206", "unused: {spare: §n}"),
         ("VC301", "unused: {p: §1}"),
         ("VC103", "order: §p"),
         ("VC303", "order: [p, §q]"),

@@ -137,8 +137,9 @@ def _unused(chain: Chain, scope: Scope) -> list[Member]:
     """Parameters that no step reads."""
     found = []
     for name, width in chain.unused.items():
-        scope.path = (*chain.path, "unused", name)
-        size = scope.value(width)
+        scope.path = (*chain.path, "unused")
+        size = scope.value(width, name)
+        scope.path = (*scope.path, name)
         init = ("nn.init.normal_({self}, std=%r)" % (size**-0.5),)
         found.append(parameter(name, (width,), init, scope))
     scope.register(found)
@@ -151,7 +152,10 @@ def _order(chain: Chain, paths: list[str] | None, faults: Faults) -> None:
         return
     tops = {path.split(".")[0] for path in paths}
     for at, name in enumerate(chain.order):
-        if not any(path == name or path.startswith(f"{name}.") for path in paths):
+        if name in chain.order[:at]:
+            message = f"`order` names `{name}` twice"
+            faults.add("VC301", message, (*chain.path, "order", at), help=f"leave out this `{name}`")
+        elif not any(path == name or path.startswith(f"{name}.") for path in paths):
             near = nearest(name, tops)
             help = f"write `{near}`" if near else f"use names of: {', '.join(sorted(tops))}"
             message = f"`order` names `{name}`, which no step registers"

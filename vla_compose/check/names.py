@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from vla_compose.check.scope import Scope, too_small
+from vla_compose.check.scope import Scope
+from vla_compose.check.sizes import too_small
 from vla_compose.primitives.base import Path, Step
 from vla_compose.primitives.fields import SAME, Condition, Model, Std
 from vla_compose.primitives.repeat import Repeat

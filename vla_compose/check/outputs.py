@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
-from vla_compose.check.binding import bindable
 from vla_compose.check.graph import Edge, Graph
 from vla_compose.primitives.base import Step
 from vla_compose.spec.faults import Faults
+from vla_compose.spec.inputs import TensorInput
 from vla_compose.spec.model import Choice, Output, names
 from vla_compose.types.dim import DimError
 from vla_compose.types.tensor import Axis, TensorType, same_order
@@ -31,10 +32,11 @@ def check_output(output: Output, edge: Edge, values: Mapping[str, int], faults: 
         faults.add("VC204", message, output.path, help="change the pattern")
         return
     if why:
+        at = (*output.path, "type")
         faults.add(
             "VC208",
             f"output `{output.name}` is stated as `{output.type}`, but is `{edge.type}`: {why}",
-            output.path,
+            at if at in faults.document.values else output.path,
             help=f"write `{edge.type}`",
             found=str(edge.type),
             expected=str(output.type),
@@ -82,6 +84,8 @@ def check_used(graph: Graph, faults: Faults) -> None:
         if not needed & {name, *getattr(value, "names", ())}:
             message = f"no step, type or choice reads the input `{name}`"
             help = f"leave out `{name}`, or name it where it is read"
+            if isinstance(value, TensorInput) and re.fullmatch(r"[a-z_]+( [a-z_]+)+", value.type, re.A):
+                help = f"write `{name}: {{sizes: {value.type}}}`, or leave it out"
             faults.add("VC307", message, ("inputs", name), key=True, help=help)
 
 
@@ -95,15 +99,7 @@ def _needed(graph: Graph) -> set[str]:
         found |= {*_read(chain.steps), *([chain.per_image] if chain.per_image else [])}
     for edge in (*graph.inputs.values(), *(edge for _, edge in graph.outputs)):
         found.update(edge.type.symbols())
-    return found | {name for name in graph.inputs if _tells(name, graph)}
-
-
-def _tells(name: str, graph: Graph) -> bool:
-    """Whether only the shape of this input gives a size that another one is made of."""
-    others = {other: edge for other, edge in graph.inputs.items() if other != name}
-    known = bindable(graph.spec, graph.inputs, graph.values)
-    lost = known - bindable(graph.spec, others, graph.values)
-    return any(lost.intersection(edge.type.symbols()) for edge in others.values())
+    return found
 
 
 def _read(steps: Iterable[Step]) -> Iterator[str]:

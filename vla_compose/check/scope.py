@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NoReturn
 
 from vla_compose.check.graph import Edge, Requirement
+from vla_compose.check.sizes import sized, too_small
 from vla_compose.primitives.base import Member, Node, Path, Step
 from vla_compose.primitives.fields import SAME, Condition
 from vla_compose.spec.faults import Faults
@@ -195,7 +196,7 @@ class Scope:
             self.give_up()
         if missing:
             text = " and ".join(f"`{name}`" for name in missing)
-            sizes = " ".join(sorted(names))
+            sizes = " ".join(self._in_order(names))
             given = self.spec.inputs
             bound = [n for n, value in given.items() if names & set(getattr(value, "names", ()))]
             free = next(name for name in ("size", "sizes", "grid_size", "size_") if name not in given)
@@ -208,13 +209,13 @@ class Scope:
         resolved = size.substitute(self.values)
         if multiple_of > 1 and not resolved.divisible_by(multiple_of):
             if resolved.constant is not None:
-                message = f"{_sized(size, resolved)} is not a multiple of {multiple_of} ({why})"
+                message = f"{sized(size, resolved)} is not a multiple of {multiple_of} ({why})"
                 near = max(1, resolved.constant // multiple_of) * multiple_of
                 self.fail("VC203", message, help=f"make it a multiple of {multiple_of}, such as {near}")
             self._contract(Requirement(resolved, multiple_of=multiple_of, why=why))
         if at_least > 1:
             if resolved.constant is not None and resolved.constant < at_least:
-                message = f"{_sized(size, resolved)} is less than {at_least} ({why})"
+                message = f"{sized(size, resolved)} is less than {at_least} ({why})"
                 self.fail("VC203", message, help=f"make it at least {at_least}")
             if resolved.constant is None:
                 self._contract(Requirement(resolved, at_least=at_least, why=why))
@@ -253,9 +254,15 @@ class Scope:
                 return name
         if self.doubtful(wanted):
             self.give_up()
-        sizes = " ".join(sorted(wanted))
+        sizes = " ".join(self._in_order(wanted))
         help = f"add the input `grid: {{grid: {sizes}}}`"
         self.fail("VC207", f"no input gives `{sizes}` for every image", help=help)
+
+    def _in_order(self, names: Iterable[str]) -> list[str]:
+        """Sizes in the order in which the types of inputs name them."""
+        factors = [factor for edge in self.edges.values() for factor in edge.type.factors()]
+        places = {name: at for at, factor in reversed([*enumerate(factors)]) for name in factor.symbols()}
+        return sorted(names, key=lambda name: (places.get(name, len(places)), name))
 
     def loops(self, grid: str, why: str) -> None:
         """State that a step runs a loop over the rows of a grid, which tracing cannot follow."""
@@ -328,19 +335,6 @@ class Scope:
         labels = [((*owner, "name"), "first used here")]
         help = f"rename one of them, for example `{member}_2`"
         self.faults.add("VC301", message, (*path, "name"), labels=labels, help=help)
-
-
-def too_small(name: object, value: int, dim: Dim, least: float) -> tuple[str, str]:
-    """A message and a help for a size below the least that it may be."""
-    message = f"`{name}` is {value}, but must be at least {least}"
-    if dim.constant is not None:
-        return message, f"give `{name}` at least {least}"
-    return message, f"change the dims so that `{dim}` is at least {least}"
-
-
-def _sized(size: Dim, value: Dim) -> str:
-    """`side` = 15, or the number alone."""
-    return f"{value}" if size == value else f"`{size}` = {value}"
 
 
 def overlap(left: str, right: str) -> bool:

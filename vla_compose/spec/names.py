@@ -88,7 +88,10 @@ def pattern(text: str, dims: Set[str], path: Path, faults: Faults) -> TensorType
     try:
         return parse_pattern(text, dims)
     except PatternError as error:
-        faults.add(
-            "VC107", f"the pattern is wrong: {error}", path, help="write a pattern such as `b (h w) vision`"
-        )
+        help = "write a pattern such as `b (h w) vision`"
+        if re.search(r"\b(packed|window) \(", text):
+            help = re.sub(r".*\b(packed|window) \(.*", r"write `\1(` without a space", text)
+        elif re.search(r"[\w)] (//|[-+*%]) [\w(]", text):
+            help = "write each size without spaces, such as `h//merge` or `1+n`"
+        faults.add("VC107", f"the pattern is wrong: {error}", path, help=help)
         return None

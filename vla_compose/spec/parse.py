@@ -26,7 +26,7 @@ from vla_compose.spec.model import (
 )
 from vla_compose.spec.names import good_name, good_symbol, pattern
 from vla_compose.spec.reader import Document
-from vla_compose.spec.words import nearest, safe
+from vla_compose.spec.words import nearest, safe, slip
 from vla_compose.types.dim import Dim
 
 MOST_VARIED = 6_000
@@ -161,8 +161,13 @@ def _outputs(
         path: Path = ("outputs", name)
         if not good_name(name, path, faults):
             continue
-        if isinstance(value, str):
-            value = {"from": value} if value in known else {"type": value}
+        if isinstance(value, str) and value not in known:
+            if any(slip(value, chain) for chain in known):
+                message, help = f"output `{name}` does not name a chain", f"write `{nearest(value, known)}`"
+                faults.add("VC303", message, path, help=help)
+                continue
+            value = {"type": value}
+        value = {"from": value} if isinstance(value, str) else value
         parsed = read_fields(OutputFields, value, path, faults, what=f"output `{name}`").fields
         if parsed is None:
             continue

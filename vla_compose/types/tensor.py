@@ -328,6 +328,8 @@ def _closes_at_end(text: str) -> bool:
 
 
 def _factor(text: str, at: int) -> Dim:
+    if text in (PACKED, WINDOW):
+        raise PatternError(f"`{text}` is no size: it stands right before a group, `{text}(h w)`", at)
     try:
         return parse_expression(text)
     except ExpressionError as error:
