@@ -114,7 +114,8 @@ def build(
     from vla_compose.compiled import compiled
     from vla_compose.weights.fit import FLOATS
 
-    if dtype is not None and dtype not in FLOATS.values():
+    given: Any = dtype
+    if given is not None and not (isinstance(given, torch.dtype) and given in FLOATS.values()):
         raise BuildError(f"parameters cannot be {dtype!r:.60}: give a type such as `torch.bfloat16`")
     made = compiled(graph)
     if device is None:

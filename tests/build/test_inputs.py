@@ -22,7 +22,7 @@ def x(*shape: int) -> torch.Tensor:
 IS = "but is torch.float32 of the shape"
 MAP = "`x` must be floats `b (h w) 16`"
 FEW = "of `size` must be at least 2 (kernel of `proj.0`), but is 1"
-SIZE = "`size` must be 2 positive integers `h w`, but is"
+SIZE = "`size` must be 2 positive Python integers `h w`, but is"
 WRONG: dict[str, tuple[Reference, tuple[Any, ...], str]] = {
     "width": (QWEN2, (x(8, 21),), f"`x` must be floats `(n 2 2) 20`, {IS} [8, 21]"),
     "rank": (QWEN2, (x(1, 8, 20),), f"`x` must be floats `(n 2 2) 20`, {IS} [1, 8, 20]"),
@@ -62,9 +62,9 @@ WRONG: dict[str, tuple[Reference, tuple[Any, ...], str]] = {
     "list of none": (QWEN3, (x(8, 20), [None] * 3), "`deepstack[0]` must be floats `(n 2 2) 20`"),
     "list of integers": (QWEN3, (x(8, 20), [x(8, 20).int()] * 3), "`deepstack[0]` must be floats"),
     "nothing beside a list": (QWEN3, (None, [x(8, 20)] * 3), "`x` must be floats `(n 2 2) 20`, but is None"),
-    "size of text": (HUNYUAN, (x(2, 48, 16), "68"), "`size` must be 2 positive integers `h w`, but is '68'"),
-    "no size": (HUNYUAN, (x(2, 48, 16), None), "`size` must be 2 positive integers `h w`, but is None"),
-    "size of floats": (HUNYUAN, (x(2, 48, 16), (6.0, 8)), "`size` must be 2 positive integers `h w`"),
+    "size of text": (HUNYUAN, (x(2, 48, 16), "68"), f"{SIZE} '68'"),
+    "no size": (HUNYUAN, (x(2, 48, 16), None), f"{SIZE} None"),
+    "size of floats": (HUNYUAN, (x(2, 48, 16), (6.0, 8)), "`size` must be 2 positive Python integers `h w`"),
     "map of integers": (HUNYUAN, (x(2, 48, 16).long(), (6, 8)), "`x` must be floats `b (h w) 16`"),
     "mask of text": (QWEN_VL, (x(2, 49, 24), "mask"), "`attn_mask` must be booleans or floats `16 (s s)`"),
     "float mask": (
@@ -121,9 +121,7 @@ def test_no_patches() -> None:
 
 HEAD = "spec_version: 1\nname: t\ndims: {c: 4, d: 6, heads: 2}\n"
 LINEAR = "steps: [{linear: {name: p, out: d}}]\n"
-TWO = "chains:\n  a: {from: left, STEPS}\n  e: {from: right, STEPS}\nfrom: {add: [a, e]}\n".replace(
-    "STEPS", LINEAR.strip()
-)
+TWO = "chains:\n  a: {from: left, STEPS}\n  e: {from: right, STEPS}\nfrom: {add: [a, e]}\n"
 ATTENTION = "steps: [{queries: {name: q, count: 3}}, {KIND: {name: m, heads: heads, mask: mask}}]\n"
 OWN: dict[str, tuple[str, tuple[Any, ...], str]] = {
     "one row is not repeated": (
@@ -142,7 +140,8 @@ OWN: dict[str, tuple[str, tuple[Any, ...], str]] = {
         f"`y` must be floats `packed(h w) 4`, {IS} [1, 4]",
     ),
     "lists": (
-        "inputs: {x: b (h w) c, y: {type: b (h w) c, each: 2}}\nfrom: x\n" + LINEAR
+        "inputs: {x: b (h w) c, y: {type: b (h w) c, each: 2}}\nfrom: x\n"
+        + LINEAR
         + "chains: {a: {from: y, each: true, steps: [{linear: {name: q, out: d}}]}}\n",
         (x(2, 35, 4), [x(2, 35, 4), x(2, 34, 4)]),
         f"`y[1]` must be floats `b (h w) 4` with b = 2, h * w = 35, {IS} [2, 34, 4]",
@@ -188,6 +187,41 @@ OWN: dict[str, tuple[str, tuple[Any, ...], str]] = {
         (x(15, 4), torch.tensor([[3, 5]])),
         "`h` of `grid` must be a multiple of 2 (spatial_merge), but is 3",
     ),
+    "a length that later inputs tell": (
+        "inputs: {x: b (h w) c, y: h c, z: w c}\nchains:\n"
+        "  a: {from: x, STEPS}\n  e: {from: y, STEPS}\n  f: {from: z, STEPS}\n",
+        (x(2, 35, 4), x(5, 4), x(6, 4)),
+        "`x` must have h * w = 30 tokens by the other inputs, but has 35",
+    ),
+    "no multiple of a size that is known": (
+        "inputs: {x: b w c, y: b (n w) c}\nchains:\n  a: {from: x, STEPS}\n  e: {from: y, STEPS}\n",
+        (x(2, 7, 4), x(2, 6, 4)),
+        f"`y` must be floats `b (n w) 4` with b = 2, w = 7, {IS} [2, 6, 4]",
+    ),
+    "no whole images": (
+        "inputs: {x: packed(4 4) c}\n" + LINEAR,
+        (x(33, 4),),
+        f"`x` must be floats `packed(4 4) 4`, {IS} [33, 4]",
+    ),
+    "nothing before a square in a list": (
+        "inputs: {y: {type: b 1+(s s) c, each: 2}}\nfrom: {concat: [y]}\n" + LINEAR,
+        ([x(2, 0, 4)] * 2,),
+        f"`y[0]` must be floats `b 1+(s s) 4` (one name, one size), {IS} [2, 0, 4]",
+    ),
+    "a contract of a chain names its input": (
+        "inputs: {left: b (s s) c, x: b n c}\nchains:\n"
+        "  a: {from: left, steps: [{spatial_merge: {size: 2}}]}\n"
+        "  e: {from: x, STEPS}\n",
+        (x(2, 25, 4), x(2, 7, 4)),
+        "`s` of `left` must be a multiple of 2 (spatial_merge), but is 5",
+    ),
+    "a flag of text": (
+        "inputs: {x: b n c, fine: {flag: true}}\n"
+        "chains: {a: {from: x, STEPS}, e: {from: x, STEPS}}\n"
+        "outputs: {o: {from: {flag: fine, then: a, else: e}}}\n",
+        (x(2, 7, 4), "false"),
+        "`fine` must be `True` or `False`, but is 'false'",
+    ),
     "booleans are no index": (
         "inputs: {x: window(n) c, order: n}\nsteps: [{unwindow: {index: order}}]\n",
         (x(3, 4), torch.ones(3, dtype=torch.bool)),
@@ -203,14 +237,69 @@ OWN: dict[str, tuple[str, tuple[Any, ...], str]] = {
         (x(2, 5, 4), x(2, 5)),
         "`mask` must be booleans or integers `b n` with b = 2, n = 5, but is torch.float32",
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", OWN)
 def test_wrong_input_of_a_spec_of_ones_own(name: str, tmp_path: Path) -> None:
     text, arguments, message = OWN[name]
     path = tmp_path / "t.yaml"
-    path.write_text(HEAD + text)
+    path.write_text(HEAD + text.replace("STEPS", LINEAR.strip()))
     module = vla_compose.build(path)
     with pytest.raises(ValueError, match=re.escape(message)):
         module(*arguments)
+
+
+BRANCHES = (
+    "inputs: {x: b (h w) c, size: {sizes: h w}, fine: {flag: false}}\n"
+    "chains:\n"
+    "  co: {from: x, inline: true, steps: [{spatial_merge: {size: 2}}, {linear: {name: p, out: d}}, flatten]}\n"
+    "  fi: {from: x, inline: true, steps: [{linear: {name: q, out: d}}, flatten]}\n"
+    "from: {flag: fine, then: fi, else: co}\nsteps: [{norm: {name: n, kind: layer, eps: 1e-5}}]\n"
+)
+RIGHT: dict[str, tuple[str, tuple[Any, ...], tuple[int, ...]]] = {
+    "packed of fixed sizes": (
+        "inputs: {x: packed(4 4) c, y: packed(2 2) c}\n"
+        "chains: {a: {from: x, STEPS}, e: {from: y, STEPS}}\noutputs: {o: e, p: a}\n",
+        (x(32, 4), x(8, 4)),
+        (8, 6),
+    ),
+    "no image at all": ("inputs: {x: packed(4 4) c}\n" + LINEAR, (x(0, 4),), (0, 6)),
+    "a token more for each image": (
+        "inputs: {x: packed(h w) c, y: packed(h w)+1 c}\n"
+        "chains: {a: {from: x, STEPS}, e: {from: y, STEPS}}\noutputs: {o: e, p: a}\n",
+        (x(12, 4), x(14, 4)),
+        (14, 6),
+    ),
+    "a contract of the branch that does not run": (BRANCHES, (x(2, 15, 4), (3, 5), True), (30, 6)),
+    "the other branch": (BRANCHES, (x(2, 8, 4), (2, 4), False), (4, 6)),
+    "a stacked list": (
+        "inputs: {y: {type: b n c, each: 3}}\nfrom: {concat: [y]}\n" + LINEAR,
+        (x(3, 2, 7, 4),),
+        (2, 7, 6),
+    ),
+    "a multiple of a size that is known": (
+        "inputs: {x: b w c, y: b (n w) c}\nchains:\n"
+        "  a: {from: x, STEPS}\n  e: {from: y, STEPS}\noutputs: {o: e, p: a}\n",
+        (x(2, 0, 4), x(2, 0, 4)),
+        (2, 0, 6),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", RIGHT)
+def test_right_input_of_a_spec_of_ones_own(name: str, tmp_path: Path) -> None:
+    text, arguments, shape = RIGHT[name]
+    path = tmp_path / "t.yaml"
+    path.write_text(HEAD + text.replace("STEPS", LINEAR.strip()))
+    found = vla_compose.build(path)(*arguments)
+    assert (found[0] if isinstance(found, tuple) else found).shape == shape
+
+
+def test_a_contract_of_the_branch_that_runs(tmp_path: Path) -> None:
+    path = tmp_path / "t.yaml"
+    path.write_text(HEAD + BRANCHES)
+    with pytest.raises(
+        ValueError, match=r"`h` of `size` must be a multiple of 2 \(spatial_merge\), but is 3"
+    ):
+        vla_compose.build(path)(x(2, 15, 4), (3, 5), False)

@@ -45,9 +45,9 @@ def test_exports(reference: Reference) -> None:
 
 
 @pytest.mark.parametrize("reference", LOOPS, ids=lambda reference: reference.name)
-def test_show_says_that_a_loop_over_data_forbids_tracing(reference: Reference) -> None:
+def test_show_says_that_tracing_may_not_follow_a_loop_over_data(reference: Reference) -> None:
     stated = [str(r) for chain in vla_compose.compose(reference.spec).chains for r in chain.requirements]
-    assert any("torch.compile(fullgraph=True)" in text and "torch.export" in text for text in stated)
+    assert any("torch.compile" in text and "torch.export" in text for text in stated)
     torch._dynamo.reset()
     module = reference.build()
     with pytest.raises(Exception, match=r"(?i)data.dependent|graph break|unsupported"):

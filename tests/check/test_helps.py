@@ -83,8 +83,8 @@ MISTAKES: dict[str, tuple[str, str, str, tuple[str, str]]] = {
         "inputs: {x: b (h w) c, size: b n c}\n"
         "chains: {a: {from: x, steps: [to_map, to_tokens]}, e: {from: size, " + STEPS.strip() + "}}\n",
         "VC207",
-        "add the input `sizes: {sizes: h w}`",
-        ("size: b n c", "size: b n c, sizes: {sizes: h w}"),
+        "add the input `size_: {sizes: h w}`",
+        ("size: b n c", "size: b n c, size_: {sizes: h w}"),
     ),
     "the only input is optional": (
         "inputs: {x: {type: b n c, optional: true}}\n" + STEPS,
@@ -133,6 +133,115 @@ MISTAKES: dict[str, tuple[str, str, str, tuple[str, str]]] = {
             "per_image: g\nsteps: [to_map, to_tokens, flatten]",
             "chains: {main: {per_image: g, steps: [to_map, to_tokens, flatten]}}",
         ),
+    ),
+    "a norm's type": (
+        X + "steps: [{norm: {name: l, type: rms}}]\n",
+        "VC101",
+        "write `kind`",
+        ("type", "kind"),
+    ),
+    "torch's dim": (
+        TWO + "from: {concat: [x, y], dim: tokens}\n" + STEPS,
+        "VC101",
+        "write `axis`",
+        ("dim:", "axis:"),
+    ),
+    "a name of torch": (
+        X + "steps: [{linear: {name: p, out_features: d}}]\n",
+        "VC101",
+        "write `out`",
+        ("out_features", "out"),
+    ),
+    "a type of numbers": (
+        "inputs: {x: {type: b n c, dtype: float32}}\n" + STEPS,
+        "VC101",
+        "leave it out; known here: each, optional, type",
+        (", dtype: float32", ""),
+    ),
+    "no power": (
+        X + "steps: [{linear: {name: p, out: d, init: {normal: c**-0.5}}}]\n",
+        "VC104",
+        "write `c^-0.5`",
+        ("**", "^"),
+    ),
+    "one name in a list": (X + "from: [x]\n" + STEPS, "VC103", "write `from: x`", ("[x]", "x")),
+    "a fraction": (
+        X + "steps: [{linear: {name: p, out: c / 2}}]\n",
+        "VC106",
+        "write `c // 2`",
+        ("/", "//"),
+    ),
+    "a whole fraction": (
+        X + "steps: [{linear: {name: p, out: 8.0}}]\n",
+        "VC103",
+        "write `8`",
+        ("8.0", "8"),
+    ),
+    "a side each": (
+        "inputs: {x: b (h w) c, s: {sizes: h w}}\n"
+        "steps: [to_map, {conv2d: {name: k, out: d, kernel: [2, 2], stride: 2}}]\n",
+        "VC103",
+        "write `2`",
+        ("[2, 2]", "2"),
+    ),
+    "a number in quotes": (
+        X + "steps: [{norm: {name: l, kind: layer, eps: '1e-6'}}]\n",
+        "VC103",
+        "write `eps: 1e-6`",
+        ("'1e-6'", "1e-6"),
+    ),
+    "names without brackets": (
+        X + "steps: [{mlp: {names: fc1 fc2, hidden: 4, out: 4, activation: gelu}}]\n",
+        "VC103",
+        "write `names: [fc1, fc2]`",
+        ("fc1 fc2", "[fc1, fc2]"),
+    ),
+    "spaces in a size": (
+        "inputs: {x: b 1 + n c}\n" + STEPS,
+        "VC107",
+        "write each size without spaces, such as `h//merge` or `1+n`",
+        ("1 + n", "1+n"),
+    ),
+    "a space after packed": (
+        "inputs: {x: packed (h w) c}\n" + STEPS,
+        "VC107",
+        "write `packed(` without a space",
+        ("packed (", "packed("),
+    ),
+    "an image that stays a map": (
+        "inputs: {x: packed(h w) c, g: {grid: h w}}\nchains: {a: {from: x, per_image: g, steps: [to_map]}}\n",
+        "VC205",
+        "end the chain with `- to_tokens` and `- flatten`",
+        ("[to_map]", "[to_map, to_tokens, flatten]"),
+    ),
+    "a token that does not stand apart": (
+        X + "steps: [{drop: {first: 1}}]\n",
+        "VC202",
+        "write `1+n` in the type of the input",
+        ("b n c", "b 1+n c"),
+    ),
+    "a name twice in order": (
+        X + "order: [p, q, p]\nsteps: [{linear: {name: q, out: d}}, {linear: {name: p, out: d}}]\n",
+        "VC301",
+        "leave out this `p`",
+        ("[p, q, p]", "[p, q]"),
+    ),
+    "a slip of a chain": (
+        TWO
+        + "chains: {from_x: {from: x, "
+        + STEPS.strip()
+        + "}}\nfrom: y\n"
+        + STEPS
+        + "outputs: {tokens: b n d, o: from_xx}\n",
+        "VC303",
+        "write `from_x`",
+        ("from_xx", "from_x"),
+    ),
+    "columns of a grid": (
+        "inputs: {x: packed(t h w) c}\nsteps: [{temporal_merge: {size: 2}}, {linear: {name: p, out: d}}]\n",
+        "VC207",
+        "add the input `grid: {grid: t h w}`",
+        (" c}", " c, grid: {grid: t h w}}"),
     ),
     "no queries": (
         X + "steps: [{attention: {name: a, heads: m}}]\n",

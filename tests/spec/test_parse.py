@@ -133,7 +133,6 @@ def test_inputs() -> None:
         ("VC103", "y: {sizes: §[h, w]}"),
         ("VC107", "y: {sizes: §h-w}"),
         ("VC107", "y: {sizes: §c}"),
-        ("VC107", "y: {sizes: §x h}"),
         ("VC107", "y: {sizes: §import h}"),
         ("VC107", "y: {sizes: §é}"),
         ("VC301", "y: {sizes: §h h}"),

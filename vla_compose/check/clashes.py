@@ -64,7 +64,7 @@ def _numbered(graph: Graph, faults: Faults) -> None:
                 above, _, last = name.rpartition(".")
                 if above in holders and last in _MODULE_DICT:
                     message = f"`{last}` cannot stand beside the numbers below `{above}`"
-                    faults.add("VC302", message, (*path, "name"), help=f"name it `{last}_`")
+                    faults.add("VC302", message, (*path, "name"), help=f"name it `{faults.free(last)}`")
                     return
 
 

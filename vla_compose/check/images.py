@@ -35,7 +35,8 @@ def all_images(x: TensorType, scope: Scope) -> TensorType:
     """What comes back: the rows of all images after one another."""
     if x.is_map or len(x.axes) != 2:
         message = f"`per_image` joins rows `n c`, but one image gives `{x}`"
-        scope.fail("VC205", message, "per_image", help="end the chain with tokens `n c`")
+        last = "`- to_tokens` and `- flatten`" if x.is_map else "`- flatten`"
+        scope.fail("VC205", message, "per_image", help=f"end the chain with {last}")
     group = x.tokens.group
     factors = group.factors if group is not None else (x.tokens.size,)
     return x.with_tokens(Axis((Group(factors, packed=True),)))

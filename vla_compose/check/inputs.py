@@ -41,9 +41,9 @@ def _typed(name: str, x: TensorType, spec: Spec, values: Mapping[str, int], faul
     except DimError as error:
         faults.add("VC204", f"input `{name}` has no type: {error}", path, help="change the pattern")
         return False
-    if each is None and any(faults.doubtful(symbol, spec.dims) for symbol in symbols):
-        return False
     if each is None and x.each is not None:
+        if any(faults.doubtful(symbol, spec.dims) for symbol in x.each.symbols()):
+            return False
         unknown = min(x.each.symbols() - values.keys())
         near = nearest(unknown, spec.dims)
         help = f"write `{near}`" if near else f"add `{unknown}` to `dims`"

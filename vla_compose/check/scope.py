@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NoReturn
 
 from vla_compose.check.graph import Edge, Requirement
-from vla_compose.check.sizes import sized, too_small
+from vla_compose.check.sizes import giving, in_order, sized, too_small
 from vla_compose.primitives.base import Member, Node, Path, Step
 from vla_compose.primitives.fields import SAME, Condition
 from vla_compose.spec.faults import Faults
@@ -196,13 +196,8 @@ class Scope:
             self.give_up()
         if missing:
             text = " and ".join(f"`{name}`" for name in missing)
-            sizes = " ".join(self._in_order(names))
-            given = self.spec.inputs
-            bound = [n for n, value in given.items() if names & set(getattr(value, "names", ()))]
-            free = next(name for name in ("size", "sizes", "grid_size", "size_") if name not in given)
-            help = f"add the input `{free}: {{sizes: {sizes}}}`"
-            help = f"write `{bound[0]}: {{sizes: {sizes}}}`" if bound else help
-            self.fail("VC207", f"{text} must be known at run time, but no input gives it a value", help=help)
+            message = f"{text} must be known at run time, but no input gives it a value"
+            self.fail("VC207", message, help=giving(names, self.spec.inputs, self.edges, self.faults))
 
     def require(self, size: Dim, *, multiple_of: int = 1, at_least: int = 0, why: str) -> None:
         """Demand something of a size; what cannot be proven becomes a run-time contract."""
@@ -254,15 +249,9 @@ class Scope:
                 return name
         if self.doubtful(wanted):
             self.give_up()
-        sizes = " ".join(self._in_order(wanted))
-        help = f"add the input `grid: {{grid: {sizes}}}`"
+        sizes = " ".join(in_order(wanted, self.edges))
+        help = f"add the input `{self.faults.free('grid')}: {{grid: {sizes}}}`"
         self.fail("VC207", f"no input gives `{sizes}` for every image", help=help)
-
-    def _in_order(self, names: Iterable[str]) -> list[str]:
-        """Sizes in the order in which the types of inputs name them."""
-        factors = [factor for edge in self.edges.values() for factor in edge.type.factors()]
-        places = {name: at for at, factor in reversed([*enumerate(factors)]) for name in factor.symbols()}
-        return sorted(names, key=lambda name: (places.get(name, len(places)), name))
 
     def loops(self, grid: str, why: str) -> None:
         """State that a step runs a loop over the rows of a grid, which tracing cannot follow."""

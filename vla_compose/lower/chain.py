@@ -90,7 +90,8 @@ def lower_chain(graph: Graph, checked: CheckedChain) -> LoweredChain:
         guards.told(_per_image(graph), chain.per_image)
     elif not chain.inline:
         guards.tensor(code.target, Edge(one(checked.before)))
-        guards.origins = dict.fromkeys(guards.sources, first) | guards.origins
+        own = [name for name in guards.sources if guards.origins.get(name, code.target) == code.target]
+        guards.origins |= dict.fromkeys(own, first)
         guards.checks.clear()  # the main class has checked what it is given, and chains give what is right
     grid = graph.spec.inputs.get(chain.per_image or "")
     columns = grid.names if isinstance(grid, GridInput) else []

@@ -63,13 +63,24 @@ def unpack(graph: Graph, names: Iterable[str]) -> Statements:
             count, comma = len(value.names), "," if len(value.names) == 1 else ""
             kinds = f"[isinstance(at, int) and at > 0 for at in {name}]"
             wrong = f"not isinstance({name}, (list, tuple)) or {kinds} != {[True] * count}"
-            what = f"{count} positive integers" if count > 1 else "one positive integer in a tuple"
+            what = (
+                f"{count} positive Python integers" if count > 1 else "one positive Python integer in a tuple"
+            )
             message = f"`{name}` must be {what} `{value.sizes}`, but {{given({name})}}"
             found += [
                 (EAGER, ""),
                 (f"    if {wrong}:", ""),
                 (f'        raise ValueError(f"{message}")', ""),
                 (f"{', '.join(value.names)}{comma} = {name}", ""),
+            ]
+        elif isinstance(value, FlagInput):
+            found += [
+                (EAGER, ""),
+                (f"    if not isinstance({name}, bool):", ""),
+                (
+                    f'        raise ValueError(f"`{name}` must be `True` or `False`, but {{given({name})}}")',
+                    "",
+                ),
             ]
         elif isinstance(value, GridInput):
             columns = len(value.names)

@@ -11,7 +11,7 @@ from vla_compose.check.graph import Edge, Requirement
 from vla_compose.lower.code import columns, spaced
 from vla_compose.lower.layout import INDENT, WIDTH, condition
 from vla_compose.primitives.base import Holds
-from vla_compose.types.dim import Dim
+from vla_compose.types.dim import Dim, product
 from vla_compose.types.tensor import Axis, TensorType
 
 SHAPE = "_shape"
@@ -82,7 +82,7 @@ class Guards:
     checks: list[Check] = field(default_factory=list)
     grids: dict[str, list[str]] = field(default_factory=dict)
     origins: dict[str, str] = field(default_factory=dict)
-    lengths: dict[tuple[Dim, bool], str] = field(default_factory=dict)
+    lengths: dict[tuple[Dim, bool], tuple[str, str]] = field(default_factory=dict)
 
     def told(self, symbols: Iterable[str], origin: str = "") -> None:
         """Sizes that `forward` is given as numbers, and what holds them."""
@@ -106,14 +106,14 @@ class Guards:
             if axis.packed and self._grid(axis) is not None:
                 wrong.append(f"{length} != {self._rows(axis)}")
             elif axis.packed:
-                wrong += self._again(axis, length, edge)
+                wrong += self._again(variable, axis, length, edge)
             elif axis.size.constant is not None:
                 wrong.append(f"{length} != {axis.size}")
             elif axis.size.symbols() <= self.sources.keys():
                 wrong.append(f"{length} != {self.source(axis.size)}")
             else:
                 bound = self._bind(variable, at, edge, length)
-                wrong += self._again(axis, length, edge) if bound is None else bound
+                wrong += self._again(variable, axis, length, edge) if bound is None else bound
         wrong.append(_UNFIT[holds].format(variable))
         note = " (one name, one size)" if _repeats(type_) else ""
         note += f" with {', '.join(known)}" if known else ""
@@ -150,24 +150,43 @@ class Guards:
             return [*wrong, f"{whole} != {inner}"]
         return [*wrong, *([f"{inner} % {binding.factor}"] if binding.factor > 1 else [])]
 
-    def _again(self, axis: Axis, length: str, edge: Edge) -> list[str]:
+    def _again(self, variable: str, axis: Axis, length: str, edge: Edge) -> list[str]:
         """Compare a length whose sizes are not known with where it stood first; a fixed part may differ."""
-        size, fixed = _free(axis)
+        if axis.packed:  # what is fixed is so for each image
+            size, fixed = axis.size, 0
+            if size.constant is not None:
+                return [f"{length} % {size}"] if size.constant > 1 else []
+        else:
+            fixed = axis.size.coefficient(Dim.of(1))
+            size = axis.size - fixed
         inner = f"{length} - {fixed}" if fixed else length
         if (size, axis.packed) in self.lengths:
-            return [f"{inner} != {self.lengths[size, axis.packed]}"]
+            return [f"{inner} != {self.lengths[size, axis.packed][1]}"]
         if not edge.optional:
-            self.lengths[size, axis.packed] = inner
-        return [f"{length} < {fixed}"] if fixed > 0 else []
+            self.lengths[size, axis.packed] = variable, inner
+        wrong = [f"{length} < {fixed}"] if fixed > 0 else []
+        known = [f for f in axis.group.factors if f.symbols() <= self.sources.keys()] if axis.group else []
+        if any(f.symbols() for f in known) and not axis.packed:
+            part = self.source(product(known))
+            wrong.append(f"{_wrap(inner) if fixed else inner} % max({part}, 1)")
+        return wrong
+
+    def settle(self) -> None:
+        """Check lengths whose sizes only later inputs have told."""
+        for (size, packed), (variable, length) in self.lengths.items():
+            if not packed and size.symbols() <= self.sources.keys():
+                value = self.source(size)
+                what = f"`{variable}` must have {spaced(size)} = {{{value}}} tokens by the other inputs"
+                self.checks.append(Check([f"{length} != {value}"], f"{what}, but has {{{length}}}"))
 
     def _known(self, type_: TensorType, first: str) -> list[str]:
         """What a message says of the sizes that a tensor must have, but for what `first` may not tell."""
         names = [name for factor in type_.factors() for name in sorted(factor.symbols())]
         found = {name: self.sources[name] for name in names if name in self.sources}
         for axis in type_.axes:
-            size, _ = _free(axis)
-            if (size, axis.packed) in self.lengths and not axis.packed:
-                found[spaced(size)] = self.lengths[size, False]
+            size = axis.size - axis.size.coefficient(Dim.of(1))
+            if (size, False) in self.lengths and not axis.packed:
+                found[spaced(size)] = self.lengths[size, False][1]
         return [f"{name} = {{{value}}}" for name, value in found.items() if not first or first not in value]
 
     def tensors(self, variable: str, edge: Edge, taken: Iterable[str] = ()) -> None:
@@ -190,12 +209,15 @@ class Guards:
         each = Guards(self.values, self.sources, [], self.grids, self.origins, self.lengths)
         each.tensor(tensor, one, first=f"{variable}[0]")
         (check,) = each.checks
+        # Sizes are computed from the first one, which must be long enough for that.
+        (first,) = known.checks
+        check.wrong[1:1] = [part.replace(f"{variable}[0]", tensor) for part in first.wrong if " < " in part]
         check.message = check.message.replace(f"`{tensor}`", f"`{variable}[{{{at}}}]`", 1)
         check.loop = f"for {at}, {tensor} in enumerate({variable}):"
         self.checks.append(check)
 
-    def requirement(self, requirement: Requirement) -> None:
-        """Check a contract on a size; one on data is enforced by its step."""
+    def requirement(self, requirement: Requirement, only: str = "") -> None:
+        """Check a contract on a size, `only` under a condition; one on data is enforced by its step."""
         if requirement.text:
             return
         value = self.source(requirement.size)
@@ -210,7 +232,7 @@ class Guards:
         whose = " of " + " and ".join(f"`{origin}`" for origin in origins) if origins else ""
         size = spaced(requirement.size)
         message = f"`{size}`{whose} must be {wanted} ({requirement.why}), but is {{{value}}}"
-        self.checks.append(Check([text], message))
+        self.checks.append(Check([text], message, optional=only))
 
     def source(self, size: Dim) -> str:
         """Source of a size whose symbols are all known."""
@@ -221,12 +243,6 @@ class Guards:
         if not self.checks:
             return []
         return [EAGER, *(line for check in self.checks for line in check.lines())]
-
-
-def _free(axis: Axis) -> tuple[Dim, int]:
-    """The part of a length that is not fixed, and the other."""
-    fixed = axis.size.coefficient(Dim.of(1))
-    return axis.size - fixed, fixed
 
 
 def _through_shape(part: str, variable: str) -> str:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from vla_compose.check.class_names import chain_class, class_name
 from vla_compose.check.graph import Edge, Graph
+from vla_compose.check.routes import routes
 from vla_compose.lower.chain import (
     LoweredChain,
     held_by,
@@ -162,9 +163,12 @@ def _guards(graph: Graph, chains: Sequence[LoweredChain]) -> Guards:
             guards.tensors(name, edge, taken_names(graph))
         else:
             guards.tensor(name, edge, holds=held.get(name, "floats"))
+    guards.settle()
+    ways = routes(graph)
     for lowered in inline:
+        labels = [way.label for way in ways if lowered.name in way.chains]
         for requirement in lowered.checked.requirements:
-            guards.requirement(requirement)
+            guards.requirement(requirement, labels[0] if len(labels) < len(ways) == 2 and labels else "")
     return guards
 
 
@@ -275,7 +279,9 @@ class _Wiring:
             return [(f"{result} = {' + '.join(parts)}", shown(edge, self.graph))]
         axis = len(edge.type.axes) - 2 if origin.how == "tokens" else len(edge.type.axes) + edge.type.channel
         dim = -1 if axis == len(edge.type.axes) - 1 else axis
-        given = parts[0] if self._is_list(origin.parts[0]) else f"[{', '.join(parts)}]"
+        given = f"[{', '.join(parts)}]"
+        if self._is_list(origin.parts[0]):  # a list that is given may be one tensor
+            given = f"list({parts[0]})" if origin.parts[0] in self.graph.inputs else parts[0]
         return [(f"{result} = torch.cat({given}, dim={dim})", shown(edge, self.graph))]
 
     def _is_list(self, name: str) -> bool:

@@ -70,10 +70,8 @@ def _cut(segments: list[Group], count: int, scope: Scope) -> list[Group]:
             scope.fail("VC203", "`drop` takes more tokens than there are", help="drop fewer tokens")
         size = segments[0].size.substitute(scope.values).constant
         if size is None or segments[0].packed:
-            message = f"`drop` would cut {count} of `{segments[0]}`, whose rows and columns would be lost"
-            scope.fail(
-                "VC202", message, help=f"type the input so that it shows them, such as `b {count}+(s s) c`"
-            )
+            message = f"`drop` would cut {count} of `{segments[0]}`, which does not say that they stand apart"
+            scope.fail("VC202", message, help=f"write `{count}+{segments[0]}` in the type of the input")
         if size > count:
             return [Group((Dim.of(size - count),)), *segments[1:]]
         count -= size

@@ -90,7 +90,10 @@ def check_size(value: object) -> Dim:
     try:
         return parse_expression(value)
     except ExpressionError as error:
-        raise fault("expression", str(error), at=error.at) from None
+        whole = re.sub(r"(?<!/)/(?!/)", "//", value)
+        plain = whole != value and re.fullmatch(r"[\w ()+*/%-]{1,60}", value, re.A)
+        more = {"help": f"write `{whole}`"} if plain else {}
+        raise fault("expression", str(error), at=error.at, **more) from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +145,8 @@ def check_std(value: object) -> Std:
     if isinstance(value, str) and value.replace(" ", "").endswith("^-0.5"):
         return Std(None, check_size(value[: value.rindex("^")]))
     message = "a standard deviation was expected, such as `0.02` or `text^-0.5`"
-    raise fault("value", message, help="write `0.02`")
+    power = re.fullmatch(r"(\w+) *\*\* *-0\.5", value, re.A) if isinstance(value, str) else None
+    raise fault("value", message, help=f"write `{power[1]}^-0.5`" if power else "write `0.02`")
 
 
 def _plain(check: Any) -> GetPydanticSchema:

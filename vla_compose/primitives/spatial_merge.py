@@ -47,10 +47,10 @@ class SpatialMerge(Primitive):
                 "VC205", f"`spatial_merge` takes tokens, but gets `{x}`", help="put `- to_tokens` before it"
             )
         group = x.tokens.group
-        if group is None:
+        if group is None and any(len(segment.factors) > 1 for segment in x.tokens.segments):
             message = f"cannot merge {size}x{size} neighbours: `{x.tokens}` holds more than a grid"
             scope.fail("VC202", message, help=drop_fixed(x, scope))
-        if len(group.factors) < 2:
+        if group is None or len(group.factors) < 2:
             scope.fail(
                 "VC202",
                 f"cannot merge {size}x{size} neighbours: the order of the tokens `{x.tokens}` is not known",

@@ -43,7 +43,7 @@ class ToMap(Primitive):
         ):
             example = "(n merge merge)" if len(x.axes) == 2 else "b (h w)"
             help = f"type the input by its grid, such as `{example} {x.axes[-1]}`"
-            if group is None and len(x.axes) > 1:
+            if group is None and any(len(segment.factors) > 1 for segment in x.tokens.segments):
                 help = drop_fixed(x, scope)
             elif x.tokens.packed:
                 help = "put the steps into a chain with `per_image`"

@@ -103,7 +103,14 @@ class Events(Reader, Scanner, Parser):
         """Whether the line of a mark starts an entry beside the line of a bracket, or outside of it."""
         first, last = (self.text.split("\n", at.line + 1)[at.line] for at in (opened, mark))
         deeper = len(last) - len(last.lstrip()) > len(first) - len(first.lstrip())
-        return mark.line > opened.line and not deeper and _ENTRY.match(last) is not None
+        if mark.line == opened.line or deeper or not _ENTRY.match(last):
+            return False
+        depth = 0
+        for found in re.finditer(r"[\[{]|[\]}]", self.text[opened.index :]):
+            depth += 1 if found[0] in "[{" else -1
+            if not depth:
+                return False  # it is closed further down
+        return True
 
     def place(self, index: int) -> Span:
         """One character of the text."""

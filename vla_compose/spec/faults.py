@@ -138,6 +138,12 @@ class Faults:
                 for word in _NAME.findall(one):
                     self.doubts |= {word, *word.split(".")}
 
+    def free(self, name: str) -> str:
+        """A name that stands nowhere in the document: the one given, or with `_` behind it."""
+        while name in self._text.words:
+            name += "_"
+        return name
+
     def doubt_all(self) -> None:
         """Put every name of the document in doubt."""
         if not self._all:
@@ -206,7 +212,7 @@ class Faults:
             return False
         if span in self._unsure or any(passed.hides(code, path, span) for passed in self._passed):
             return True
-        if code == "VC102" and path in self._odd:
+        if code in ("VC102", "VC103") and path in self._odd:
             return True  # what is missing may stand there under a key that could not be read
         above = (path[:end] for end in range(len(path) and 1, len(path) + 1))
         return any(part in self.document.holes for part in above)

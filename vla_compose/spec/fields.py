@@ -13,8 +13,8 @@ from pydantic import BaseModel, ValidationError
 
 from vla_compose.primitives.base import Path
 from vla_compose.spec.faults import Faults
-from vla_compose.spec.names import other_name, other_spec_name
-from vla_compose.spec.words import nearest, safe, slip
+from vla_compose.spec.helps import as_mapping, instead, origin, retyped
+from vla_compose.spec.words import field_meant, nearest, safe, slip
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -86,7 +86,7 @@ def read_fields(
         spare: values for required fields; where it is given, what is wrong is left out of `fields`.
     """
     if not isinstance(body, dict):
-        faults.add("VC103", f"{what} must be a mapping", path, help=_as_mapping(model, body, what))
+        faults.add("VC103", f"{what} must be a mapping", path, help=as_mapping(model, body, what))
         faults.doubt(body)
         return Read(None, {})
     said: set[tuple[str, Path]] = set()
@@ -135,10 +135,10 @@ def _validated(model: type[M], body: dict[str, Any]) -> tuple[M | None, list[Any
     except ValidationError as error:
         found = error.errors(include_url=False, include_input=False)
         given = body.get("from")
-        if any(fault["loc"][:1] == ("from",) for fault in found) and _formless(given):
+        if any(fault["loc"][:1] == ("from",) for fault in found) and not _form(given):
             message = "an input, a chain, or one form of several was expected"
-            origin = {"type": "origin", "loc": ("from",), "ctx": {"message": message, "help": _origin(given)}}
-            return None, [*(fault for fault in found if fault["loc"][:1] != ("from",)), origin]
+            one = {"type": "origin", "loc": ("from",), "ctx": {"message": message, "help": origin(given)}}
+            return None, [*(fault for fault in found if fault["loc"][:1] != ("from",)), one]
         return None, [fault for fault in found if _meant(fault, body)]
 
 
@@ -173,9 +173,9 @@ def _report(
     name = safe(next((part for part in reversed(inner) if isinstance(part, str)), inner[-1])) if inner else ""
     code = _CODES.get(kind, "VC103" if kind.endswith("_type") else "VC104")
     if kind == "extra_forbidden":
-        owner = _owner(model, inner[:-1])
+        owner = _owner(model, inner[:-1], fault.get("form"))
         known = [field.alias or key for key, field in owner.model_fields.items()] if owner else []
-        near = nearest(str(inner[-1]), known)
+        near = field_meant(str(inner[-1]), known)
         help = f"write `{near}`" if near else f"leave it out; known here: {', '.join(sorted(known))}"
         help = getattr(owner, "elsewhere", {}).get(inner[-1], help)
         help = f"name it `{fault['stands_for']}`, which is missing" if "stands_for" in fault else help
@@ -186,7 +186,7 @@ def _report(
         help = "add " + ", ".join(f"`{safe(one)}: …`" for one in fault["names"])
         return faults.add(code, f"{what} needs the {listed}", at[:-1], key=True, help=help)
     if kind in _TYPES:
-        help = _retyped(kind, name, _at(body, inner)) or f"give `{name}` {_TYPES[kind]}"
+        help = retyped(kind, name, _at(body, inner)) or f"give `{name}` {_TYPES[kind]}"
         return faults.add(code, f"`{name}` must be {_TYPES[kind]}", at, help=help)
     if kind == "literal_error":
         allowed = str(context.get("expected", ""))
@@ -196,10 +196,8 @@ def _report(
         return faults.add(code, f"`{name}` must be {allowed}, not `{safe(wrong)}`", at, help=help)
     if "message" in context:
         message = f"`{name}`: {context['message']}" if name else f"{what}: {context['message']}"
-        renamed = _RENAMED[kind](_at(body, inner)) if kind in _RENAMED else None
-        help = (
-            renamed or context.get("help") or _HELP.get(kind) or f"see `{what.strip('`')}` in the reference"
-        )
+        help = str(context.get("help") or instead(kind, _at(body, inner)) or "")
+        help = help or f"see `{what.strip('`')}` in the reference"
         return faults.add(code, message, at, help=help)
     if kind in _BOUNDS:
         field, words = _BOUNDS[kind]
@@ -213,25 +211,14 @@ def _report(
     return faults.add(code, f"`{name}`: {text[:1].lower()}{text[1:]}", at, help=f"change `{name}`")
 
 
-_COMBINE, _CHOICE = ("concat", "add", "axis"), ("flag", "then", "else")
-"""Fields of the two forms of `from`."""
-
-
-def _formless(given: Any) -> bool:
-    """Whether what stands at `from` has no form that it may have."""
-    if isinstance(given, dict):
-        known = _COMBINE + _CHOICE
-        return not any(key in known or slip(str(key), name) for key in given for name in known)
-    return isinstance(given, list)
-
-
-def _origin(given: Any) -> str:
-    """A help for what stands at `from` in no form that it may have."""
-    names = given if isinstance(given, list) else next(iter(given.values()), None) if given else None
-    if not isinstance(names, list) or not names or not all(map(_is_plain, names)):
-        return "write a name, `{concat: [a, b]}`, `{add: [a, b]}` or `{flag: f, then: a, else: b}`"
-    several = ", ".join(map(str, names))
-    return f"write `{{concat: [{several}]}}` or `{{add: [{several}]}}`"
+def _form(given: Any) -> str:
+    """The form of what stands at `from`; empty when it has none that it may have."""
+    if not isinstance(given, dict):
+        return "" if isinstance(given, list) else "str"
+    for form, fields in (("CombineFields", ("concat", "add")), ("ChoiceFields", ("flag", "then", "else"))):
+        if any(key == field or slip(str(key), field) for key in given for field in fields):
+            return form
+    return ""
 
 
 def _meant(fault: Any, body: dict[str, Any]) -> bool:
@@ -239,12 +226,8 @@ def _meant(fault: Any, body: dict[str, Any]) -> bool:
     loc = fault["loc"]
     if len(loc) < 2 or loc[0] != "from":
         return True
-    given = body.get("from")
-    form = "str"
-    if isinstance(given, dict):
-        words = [word for key in given for word in (key, nearest(str(key), _COMBINE + _CHOICE))]
-        form = "CombineFields" if set(words) & set(_COMBINE) else "ChoiceFields"
-    fault["loc"] = (loc[0], *loc[2:])
+    form = _form(body.get("from"))
+    fault["loc"], fault["form"] = (loc[0], *loc[2:]), form
     # pydantic calls a model with a validator of its own `function-after[_one_way(), CombineFields]`.
     return re.search(rf"\b{form}\b", str(loc[1])) is not None
 
@@ -268,7 +251,7 @@ def _causes(found: list[Any], body: dict[str, Any]) -> Iterator[Any]:
     for fault in found:
         if fault["type"] == "extra_forbidden":
             names = gone.get(tuple(fault["loc"][:-1]), [])
-            near = nearest(str(fault["loc"][-1]), names)
+            near = field_meant(str(fault["loc"][-1]), names)
             if near is not None:
                 names.remove(near)
             elif len(names) == 1 and strangers[fault["loc"][:-1]] == 1:
@@ -291,50 +274,6 @@ def _causes(found: list[Any], body: dict[str, Any]) -> Iterator[Any]:
         yield fault
 
 
-def _as_mapping(model: type[BaseModel], body: Any, what: str) -> str:
-    """A help where one value stands in place of a mapping: the field that it may be, and those to add."""
-    needed = [field.alias or name for name, field in model.model_fields.items() if field.is_required()]
-    if not needed or not _is_plain(body):
-        return f"write the fields of {what} as `key: value`"
-    fields = ", ".join([f"{needed[0]}: {body}", *(f"{name}: …" for name in needed[1:])])
-    return f"write `{{{fields}}}`"
-
-
-def _retyped(kind: str, name: str, value: Any) -> str | None:
-    """A help where a value is of another type than it must be, and plainly meant."""
-    if kind == "string_type" and isinstance(value, list) and value and all(map(_is_plain, value)):
-        return f"write `{name}: {' '.join(map(str, value))}`"
-    if kind == "list_type" and _is_plain(value):
-        return f"write `{name}: [{value}]`"
-    if kind == "list_type" and isinstance(value, dict) and all(str(key).startswith("-") for key in value):
-        return "put a space after each `-`"
-    if kind in ("dict_type", "mapping_type", "model_type") and isinstance(value, str) and ":" in value:
-        return "put a space after each `:`"
-    if _is_plain(value) and name in _ENTRY:
-        return f"write `{name}: {{{_ENTRY[name]}: {value}}}`"
-    return None
-
-
-_ENTRY = {"inputs": "x", "outputs": "tokens", "init": "normal"}
-"""The entry that is meant where one value stands in place of several."""
-
-
-def _is_plain(value: Any) -> bool:
-    """Whether a value is written as one short word."""
-    if isinstance(value, str):
-        return re.fullmatch(r"[\w./ :-]{1,40}", value, re.A) is not None
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-_RENAMED = {"name": other_name, "reserved": other_name, "spec_name": other_spec_name}
-_HELP = {
-    "condition": "write a condition such as `vision != text`",
-    "link": "write a link such as `https://arxiv.org/abs/2409.12191`",
-    "expression": "write an expression over dims with + - * // %, such as `4 * vision`",
-    "size": "write a number or an expression over dims, such as `4 * vision`",
-}
-
-
 def _at(body: Any, path: Path) -> Any:
     for part in path:
         try:
@@ -344,8 +283,8 @@ def _at(body: Any, path: Path) -> Any:
     return body
 
 
-def _owner(model: type[BaseModel], path: Path) -> type[BaseModel] | None:
-    """The model whose field was unknown."""
+def _owner(model: type[BaseModel], path: Path, form: str | None) -> type[BaseModel] | None:
+    """The model whose field was unknown; of several that of the name `form`."""
     for part in path:
         field = next((f for key, f in model.model_fields.items() if part in (key, f.alias)), None)
         if field is None:
@@ -353,7 +292,8 @@ def _owner(model: type[BaseModel], path: Path) -> type[BaseModel] | None:
         inner = [
             a for a in (field.annotation, *getattr(field.annotation, "__args__", ())) if isinstance(a, type)
         ]
-        nested = next((a for a in inner if issubclass(a, BaseModel)), None)
+        models = [a for a in inner if issubclass(a, BaseModel)]
+        nested = next((a for a in models if form in (None, a.__name__)), None)
         if nested is None:
             return None
         model = nested

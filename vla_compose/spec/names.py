@@ -24,10 +24,15 @@ def check_spec_name(name: str) -> str:
     return name
 
 
+_SCALARS = frozenset({"null", "true", "false", "yes", "no", "on", "off", "y", "n"})
+"""Words that YAML, or some readers of it, take for something else."""
+
+
 def other_spec_name(name: object) -> str:
     """A help for a name that no spec may have: the name that is nearest to it."""
     words = re.findall(r"[a-z0-9]+[.]?", str(name).lower())
     better = "-".join(words).replace(".-", ".").strip(".").lstrip("0123456789-.")
+    better += "-adapter" * (better in _SCALARS)
     try:
         return f"name it `{check_spec_name(better)}`"
     except ValueError:
@@ -47,7 +52,7 @@ def good_name(name: str, path: Path, faults: Faults, *, dotted: bool = False, va
         faults.add(code, message, path, key=True, help=other_name(name, dotted=dotted))
     elif variable and name in CALLED:
         message = f"`{name}` is taken by the generated source"
-        faults.add("VC302", message, path, key=True, help=f"name it `{name}_`")
+        faults.add("VC302", message, path, key=True, help=f"name it `{faults.free(name)}`")
         return False
     return good
 
@@ -56,6 +61,7 @@ def other_name(name: object, *, dotted: bool = True) -> str:
     """A help for a name that may not be used: the name that is nearest to it."""
     parts = str(name).split(".") if dotted else [str(name)]
     better = ".".join(_part(part, first=at == 0) for at, part in enumerate(parts))
+    better = better + "_" * (better.lower() in _SCALARS) if isinstance(name, str) else ""
     try:
         return f"name it `{check_name(better)}`"
     except ValueError:

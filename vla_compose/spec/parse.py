@@ -232,10 +232,10 @@ def _names(
     for name in sorted(sound):
         if name == SAME:
             message = "`same` stands for the channels that arrive, so it cannot be a dim"
-            faults.add("VC302", message, ("dims", name), key=True, help="name it `width`")
+            faults.add("VC302", message, ("dims", name), key=True, help=f"name it `{faults.free('width')}`")
         elif name in ARGUMENTS:
             message = f"`{name}` is an argument of `vla_compose.build`, so it cannot be a dim"
-            faults.add("VC302", message, ("dims", name), key=True, help=f"name it `{name}_`")
+            faults.add("VC302", message, ("dims", name), key=True, help=f"name it `{faults.free(name)}`")
         else:
             good_name(name, ("dims", name), faults)
     good = faults.met == before
@@ -283,10 +283,14 @@ def _input_names(
                 if symbol in variables and symbol not in dims:
                     what = "an input" if variables[symbol][0] == "inputs" else "a chain"
                     message = f"`{symbol}` is {what}, and a size in the type of an input"
-                    faults.add("VC301", message, variables[symbol], key=True, help=f"name it `{symbol}_`")
+                    faults.add(
+                        "VC301", message, variables[symbol], key=True, help=f"name it `{faults.free(symbol)}`"
+                    )
                 elif symbol not in dims and not good_symbol(symbol, variables):
                     message = f"`{safe(symbol)}` cannot be a size: the generated source has that name"
-                    faults.add("VC107", message, path, help=f"write `{safe(symbol)}_`")
+                    faults.add(
+                        "VC107", message, path, help=f"write `{faults.free(safe(symbol).strip('_') + '_')}`"
+                    )
             if value.optional and value.each is not None and name not in streams:
                 message = f"`{name}` is a list, which cannot be optional"
                 faults.add("VC104", message, (*path, "optional"), help="leave out `optional`")
@@ -300,6 +304,12 @@ def _input_names(
                     faults.add("VC301", message, (*path, field), help="give each size once")
                     break
                 given[symbol] = name
+                if symbol in variables and symbol not in dims:
+                    what = "an input" if variables[symbol][0] == "inputs" else "a chain"
+                    message = f"`{symbol}` is {what}, and a size in the type of an input"
+                    help = f"name it `{faults.free(symbol)}`"
+                    faults.add("VC301", message, variables[symbol], key=True, help=help)
+                    break
                 if not good_symbol(symbol, {*dims, *variables}):
                     message = f"`{safe(symbol)}` cannot be bound at run time"
                     help = f"name sizes that are no dims and no inputs: `{field}: h w`"

@@ -23,12 +23,31 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
     slips = same or [name for name in names if slip(word, name)]
     if slips:
         return slips[0] if len(slips) == 1 else None
-    matches = difflib.get_close_matches(word, names, n=2, cutoff=0.6)
+    matches = difflib.get_close_matches(word, names, n=2, cutoff=0.7)
     if len(matches) == 2 and _ratio(matches[0], word) == _ratio(matches[1], word):
         return None
     if not matches and word != word.lower():
         return nearest(word.lower(), names)
     return matches[0] if matches else None
+
+
+MEANT = {
+    "type": "kind", "if": "when", "dim": "axis", "order": "channels", "dtype": "", "epsilon": "eps",
+    "in_features": "in", "in_channels": "in", "out_features": "out", "out_channels": "out",
+    "kernel_size": "kernel", "strides": "stride", "act": "activation", "act_fn": "activation",
+    "num_heads": "heads", "n_heads": "heads", "num_key_value_heads": "kv_heads", "hidden_size": "hidden",
+    "intermediate_size": "hidden", "hidden_dim": "hidden", "depth": "count", "n": "count",
+    "layers": "steps", "input": "from", "source": "from", "merge_size": "size", "scale": "size",
+}  # fmt: skip
+"""What fields are called elsewhere; empty where a name that is near would be wrong."""
+
+
+def field_meant(word: str, known: Iterable[str]) -> str | None:
+    """The one field that `word` was most likely meant to be."""
+    names = list(known)
+    if word in MEANT:
+        return MEANT[word] if MEANT[word] in names else None
+    return nearest(word, names)
 
 
 def _folded(word: str) -> str:
