@@ -253,7 +253,8 @@ def test_wrong_input_of_a_spec_of_ones_own(name: str, tmp_path: Path) -> None:
 BRANCHES = (
     "inputs: {x: b (h w) c, size: {sizes: h w}, fine: {flag: false}}\n"
     "chains:\n"
-    "  co: {from: x, inline: true, steps: [{spatial_merge: {size: 2}}, {linear: {name: p, out: d}}, flatten]}\n"
+    "  co:\n    from: x\n    inline: true\n"
+    "    steps: [{spatial_merge: {size: 2}}, {linear: {name: p, out: d}}, flatten]\n"
     "  fi: {from: x, inline: true, steps: [{linear: {name: q, out: d}}, flatten]}\n"
     "from: {flag: fine, then: fi, else: co}\nsteps: [{norm: {name: n, kind: layer, eps: 1e-5}}]\n"
 )

@@ -62,6 +62,8 @@ class Refused(Exception):
         self.labels = labels
         self.opened: int | None = None
         """The line, from 0, on which something begins that has no end."""
+        self.in_list = False
+        """Whether a line should have been an entry of a list."""
 
     def diagnostic(self, file: str | None) -> Diagnostic:
         """The same for callers; `file` is the name to show."""
@@ -171,6 +173,16 @@ WORDINGS: Final = (
         "this line is no `key: value`",
         "put `: ` after the key",
         at_start=True,
+    ),
+    _wording(
+        r"mapping values are not allowed here\|None\|\s*(?:- +)?[\w.-]+:[\[{]",
+        "found no space after the first `:`",
+        "put a space after it",
+    ),
+    _wording(
+        r"mapping values are not allowed here\|None\|\s*- +([\w.-]+): +\w+:? *$",
+        "found a second `: ` in one value",
+        "put braces around what follows `{0}:`",
     ),
     _wording(
         r"mapping values are not allowed here\|None\|.*:\s",

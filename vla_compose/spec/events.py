@@ -28,8 +28,15 @@ _NAME: Final = re.compile(r"[&*]([\w-]+):?")
 _MERGES: Final = re.compile(r"<< *: *\*([\w-]+)")
 _MERGED: Final = re.compile(r"(?:^|[{,]|- ) *<< *: *\Z", re.M)
 _MOST_LABELS: Final = 20
+_NO_COLON: Final = "could not find expected ':'"
+_NO_DASH: Final = "expected <block end>, but found"
+_NO_PLACE: Final = "mapping values are not allowed here"
 _CLOSING: Final = re.compile("expected ',' or '(.)'")
 _ENTRY: Final = re.compile(r" *(?:- |[\w.-]+ *:(?:\s|$))")
+
+
+def _indent(line: str) -> int:
+    return len(line) - len(line.lstrip(" "))
 
 
 class Events(Reader, Scanner, Parser):
@@ -90,6 +97,16 @@ class Events(Reader, Scanner, Parser):
                 f"close it with `{found[1]}`",
                 self.place(error.context_mark.index),
             )
+        at = error.context_mark if problem == _NO_COLON and error.context_mark else mark
+        if (problem == _NO_COLON or problem.startswith(_NO_DASH)) and (line := self._in_list(at.line)):
+            message = "this line is in a list, but does not start with `- `"
+            help = "put a space after the `-`" if line.lstrip().startswith("-") else "put `- ` before it"
+            refused = Refused("syntax", message, help, self.place(at.index - at.column + _indent(line)))
+            refused.in_list = True
+            return refused
+        if problem == _NO_PLACE and (found := self._bare(mark.line)):
+            message = f"`{found[2]}` needs a `:` before what is indented below it"
+            return Refused("syntax", message, f"put `:` after `{found[2]}`", self.place(mark.index))
         line_start = self.text.rfind("\n", 0, mark.index) + 1
         clue = f"{problem}|{error.context}|{self.text[line_start : mark.index]}"
         for wording in WORDINGS:
@@ -99,11 +116,25 @@ class Events(Reader, Scanner, Parser):
                 return Refused(wording.name, message, help, self.place(index))
         return Refused("syntax", shown(problem, 120), "put quotes around the text", self.place(mark.index))
 
+    def _bare(self, number: int) -> re.Match[str] | None:
+        """A list entry of one word, which a line is indented below."""
+        *above, line = self.text.split("\n", number + 1)[: number + 1]
+        before = next((other for other in reversed(above) if other.strip()), "")
+        return re.fullmatch(r"( *- +)([\w.-]+) *", before, re.A) if _indent(line) > _indent(before) else None
+
+    def _in_list(self, number: int) -> str:
+        """A line that stands beside entries of a list and is none; empty otherwise."""
+        *above, line = self.text.split("\n", number + 1)[: number + 1]
+        for other in reversed(above):
+            if other.strip() and _indent(other) <= _indent(line):
+                same = _indent(other) == _indent(line)
+                return line if same and other.lstrip().startswith("- ") else ""
+        return ""
+
     def _ended(self, opened: Mark, mark: Mark) -> bool:
         """Whether the line of a mark starts an entry beside the line of a bracket, or outside of it."""
         first, last = (self.text.split("\n", at.line + 1)[at.line] for at in (opened, mark))
-        deeper = len(last) - len(last.lstrip()) > len(first) - len(first.lstrip())
-        if mark.line == opened.line or deeper or not _ENTRY.match(last):
+        if mark.line == opened.line or _indent(last) > _indent(first) or not _ENTRY.match(last):
             return False
         depth = 0
         for found in re.finditer(r"[\[{]|[\]}]", self.text[opened.index :]):

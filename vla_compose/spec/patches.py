@@ -97,6 +97,9 @@ def _patches(patch: Patch, ended: Refused) -> Iterator[Patch]:
         deeper = 2 * lines[before].rstrip().endswith(":")
         line = " " * (_indent(lines[before]) + deeper) + lines[at].replace("\t", " ").lstrip()
         yield _patch(patch, lines, at, at + 1, line, ())._replace(guessed=True)
+    if ended.in_list:
+        entry = f"{' ' * _indent(lines[at])}- {_SIGN}"
+        yield _patch(patch, lines, at, _end(lines, at), entry, [len(entry)])
     opened = [] if ended.opened is None else [ended.opened]
     starts = dict.fromkeys([at, before, *opened, *_around(lines, at), *_around(lines, before)])
     for start in list(starts)[:_MOST_TRIES]:
