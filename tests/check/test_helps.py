@@ -243,6 +243,61 @@ MISTAKES: dict[str, tuple[str, str, str, tuple[str, str]]] = {
         "add the input `grid: {grid: t h w}`",
         (" c}", " c, grid: {grid: t h w}}"),
     ),
+    "a step without its dash": (
+        X + "steps:\n  - linear: {name: q, out: c}\n  linear: {name: p, out: d}\n",
+        "VC015",
+        "put `- ` before it",
+        ("  linear: {name: p", "  - linear: {name: p"),
+    ),
+    "a bare step without its dash": (
+        "inputs: {x: b (h w) c, s: {sizes: h w}}\n"
+        "steps:\n  - linear: {name: q, out: c}\n  to_map\n  - conv2d: {name: k, out: d, kernel: 2}\n",
+        "VC015",
+        "put `- ` before it",
+        ("to_map", "- to_map"),
+    ),
+    "a step without the space behind its dash": (
+        X + "steps:\n  - linear: {name: q, out: c}\n  -activation: gelu\n  - linear: {name: p, out: d}\n",
+        "VC015",
+        "put a space after the `-`",
+        ("-activation", "- activation"),
+    ),
+    "a step without the space behind its colon": (
+        X + "steps:\n  - linear:{name: p, out: d}\n",
+        "VC015",
+        "put a space after it",
+        ("linear:{", "linear: {"),
+    ),
+    "fields without braces": (
+        X + "steps:\n  - linear: name: p, out: d\n",
+        "VC015",
+        "put braces around what follows `linear:`",
+        ("name: p, out: d", "{name: p, out: d}"),
+    ),
+    "steps below a word": (
+        X + "steps:\n  - residual\n    - linear: {name: p, out: c}\n",
+        "VC015",
+        "put `:` after `residual`",
+        ("residual", "residual:"),
+    ),
+    "a bracket that is not closed": (
+        X + "steps:\n  - linear: {name: q, out: c\n  - linear: {name: p, out: d}\n",
+        "VC015",
+        "close it with `}`",
+        ("out: c", "out: c}"),
+    ),
+    "a size of an input's name": (
+        "inputs: {x: b (h w) c, h: {sizes: h w}}\nsteps: [to_map]\n",
+        "VC301",
+        "name it `h_`",
+        ("h: {", "h_: {"),
+    ),
+    "a form of from beside an axis": (
+        TWO + "from: {sum: [x, y], axis: channels}\n" + STEPS,
+        "VC103",
+        "write `{concat: [x, y]}` or `{add: [x, y]}`",
+        ("{sum: [x, y], axis: channels}", "{add: [x, y]}"),
+    ),
     "no queries": (
         X + "steps: [{attention: {name: a, heads: m}}]\n",
         "VC205",
@@ -378,3 +433,29 @@ def test_the_help_works(name: str) -> None:
     assert [(found.code, found.help) for found in check(HEAD + text)] == [(code, help)]
     assert (HEAD + text).count(old) >= 1
     assert check((HEAD + text).replace(old, new, 1)) == []
+
+
+def test_a_size_that_is_missing_gets_a_name_that_is_free() -> None:
+    names = ("size", "size_", "size__")
+    inputs = ", ".join(f"{name}: b n c" for name in names)
+    text = (
+        f"inputs: {{x: b (h w) c, {inputs}}}\nchains: {{q: {{from: x, steps: [to_map, to_tokens]}}}}\n"
+        f"from: {{add: [{', '.join(names)}]}}\n{STEPS}outputs: {{a: q, o: b n d}}\n"
+    )
+    (found,) = check(HEAD + text)
+    assert found.help == "add the input `size___: {sizes: h w}`"
+    assert check(HEAD + text.replace("size__: b n c", "size__: b n c, size___: {sizes: h w}")) == []
+
+
+def test_lists_of_two_unknown_lengths_are_two_mistakes() -> None:
+    text = (
+        "inputs: {x: {type: b n c, each: k}, y: {type: b n c, each: j}}\n"
+        "chains: {a: {from: x, each: true, STEPS}, e: {from: y, each: true, STEPS}}\n"
+    ).replace("STEPS", STEPS.strip())
+    assert [found.help for found in check(HEAD + text)] == ["add `k` to `dims`", "add `j` to `dims`"]
+
+
+def test_no_help_is_as_long_as_the_mistake() -> None:
+    names = ", ".join(f"n{at}" for at in range(1000))
+    for text in (f"{TWO}from: [{names}]\n{STEPS}", f"inputs: {{x: {{type: [{names}]}}}}\n{STEPS}"):
+        assert all(len(found.help or "") < 200 for found in check(HEAD + text))

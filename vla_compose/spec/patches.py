@@ -99,7 +99,9 @@ def _patches(patch: Patch, ended: Refused) -> Iterator[Patch]:
         yield _patch(patch, lines, at, at + 1, line, ())._replace(guessed=True)
     if ended.in_list:
         entry = f"{' ' * _indent(lines[at])}- {_SIGN}"
-        yield _patch(patch, lines, at, _end(lines, at), entry, [len(entry)])
+        below = (line for line in range(at + 1, len(lines)) if not _is_blank(lines[line]))
+        end = next((line for line in below if _indent(lines[line]) <= _indent(lines[at])), len(lines))
+        yield _patch(patch, lines, at, end, entry, [len(entry)])
     opened = [] if ended.opened is None else [ended.opened]
     starts = dict.fromkeys([at, before, *opened, *_around(lines, at), *_around(lines, before)])
     for start in list(starts)[:_MOST_TRIES]:
