@@ -45,9 +45,8 @@ MEANT = {
 def field_meant(word: str, known: Iterable[str]) -> str | None:
     """The one field that `word` was most likely meant to be."""
     names = list(known)
-    if word in MEANT:
-        return MEANT[word] if MEANT[word] in names else None
-    return nearest(word, names)
+    meant = MEANT.get(word, word)
+    return meant if meant in names else nearest(word, names) if meant else None
 
 
 def _folded(word: str) -> str:
