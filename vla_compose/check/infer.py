@@ -108,6 +108,7 @@ def _joined(
                 help="change one of them to fit the others",
             )
             return None
+        combined.check_sizes(choices.values)
         return Edge(combined)
     then, otherwise = edges[origin.then].type, edges[origin.otherwise].type
     joined = choices.join(then, otherwise, origin.flag)
