@@ -39,6 +39,7 @@ def load(name_or_path: str | os.PathLike[str]) -> Spec:
 
     Raises:
         SpecError: with every mistake, each with its line and a fix.
+        BuildError: it is the text of a spec.
     """
     spec, found = _checked(_document(name_or_path))
     if spec is None or found:

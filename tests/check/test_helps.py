@@ -298,6 +298,18 @@ MISTAKES: dict[str, tuple[str, str, str, tuple[str, str]]] = {
         "write `{concat: [x, y]}` or `{add: [x, y]}`",
         ("{sum: [x, y], axis: channels}", "{add: [x, y]}"),
     ),
+    "a line without a colon below a list that is not indented": (
+        X + "steps:\n- linear: {name: p, out: d}\norder [p]\n",
+        "VC015",
+        "put `: ` after the key",
+        ("order", "order:"),
+    ),
+    "a mask that nothing reads": (
+        "inputs: {x: b n c, mask: b n}\n" + STEPS,
+        "VC307",
+        "leave out `mask`, or name it where it is read",
+        (", mask: b n", ""),
+    ),
     "no queries": (
         X + "steps: [{attention: {name: a, heads: m}}]\n",
         "VC205",

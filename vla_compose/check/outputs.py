@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
+from vla_compose.check.binding import bindable
 from vla_compose.check.graph import Edge, Graph
 from vla_compose.primitives.base import Step
 from vla_compose.spec.faults import Faults
@@ -84,9 +85,18 @@ def check_used(graph: Graph, faults: Faults) -> None:
         if not needed & {name, *getattr(value, "names", ())}:
             message = f"no step, type or choice reads the input `{name}`"
             help = f"leave out `{name}`, or name it where it is read"
-            if isinstance(value, TensorInput) and re.fullmatch(r"[a-z_]+( [a-z_]+)+", value.type, re.A):
+            if isinstance(value, TensorInput) and _is_sizes(name, value, graph):
                 help = f"write `{name}: {{sizes: {value.type}}}`, or leave it out"
             faults.add("VC307", message, ("inputs", name), key=True, help=help)
+
+
+def _is_sizes(name: str, value: TensorInput, graph: Graph) -> bool:
+    """Whether a tensor that nothing reads is written as sizes that no other input tells."""
+    others = {other: edge for other, edge in graph.inputs.items() if other != name}
+    known = bindable(graph.spec, others, graph.values)
+    return re.fullmatch(r"[a-z_]+( [a-z_]+)+", value.type, re.A) is not None and known.isdisjoint(
+        value.type.split()
+    )
 
 
 def _needed(graph: Graph) -> set[str]:

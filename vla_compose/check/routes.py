@@ -74,7 +74,8 @@ def _running(graph: Graph, value: bool) -> set[str]:
         chosen = (_chosen(origin, value),) if isinstance(origin, Choice) else names(origin)
         new = {name for name in chosen if name in graph.spec.chains} - found
         found |= new
-        waiting += [graph.spec.chains[name].source for name in new]
+        for checked in (graph.chain(name) for name in new):
+            waiting += [checked.chain.source, *checked.inputs]
     return found
 
 

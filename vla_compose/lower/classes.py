@@ -74,13 +74,11 @@ def unpack(graph: Graph, names: Iterable[str]) -> Statements:
                 (f"{', '.join(value.names)}{comma} = {name}", ""),
             ]
         elif isinstance(value, FlagInput):
+            message = f"`{name}` must be `True` or `False`, but {{given({name})}}"
             found += [
                 (EAGER, ""),
                 (f"    if not isinstance({name}, bool):", ""),
-                (
-                    f'        raise ValueError(f"`{name}` must be `True` or `False`, but {{given({name})}}")',
-                    "",
-                ),
+                (f'        raise ValueError(f"{message}")', ""),
             ]
         elif isinstance(value, GridInput):
             columns = len(value.names)

@@ -168,7 +168,7 @@ def _guards(graph: Graph, chains: Sequence[LoweredChain]) -> Guards:
     for lowered in inline:
         labels = [way.label for way in ways if lowered.name in way.chains]
         for requirement in lowered.checked.requirements:
-            guards.requirement(requirement, labels[0] if len(labels) < len(ways) == 2 and labels else "")
+            guards.requirement(requirement, labels[0] if len(labels) == 1 < len(ways) else "")
     return guards
 
 

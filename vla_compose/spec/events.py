@@ -125,10 +125,15 @@ class Events(Reader, Scanner, Parser):
     def _in_list(self, number: int) -> str:
         """A line that stands beside entries of a list and is none; empty otherwise."""
         *above, line = self.text.split("\n", number + 1)[: number + 1]
+        beside = False
         for other in reversed(above):
-            if other.strip() and _indent(other) <= _indent(line):
-                same = _indent(other) == _indent(line)
-                return line if same and other.lstrip().startswith("- ") else ""
+            if not other.strip() or _indent(other) > _indent(line):
+                continue
+            if _indent(other) < _indent(line):
+                return line if beside else ""
+            if not other.lstrip().startswith("- "):
+                return ""  # the key of a list that is not indented: the line is a key beside it
+            beside = True
         return ""
 
     def _ended(self, opened: Mark, mark: Mark) -> bool:

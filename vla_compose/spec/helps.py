@@ -15,6 +15,8 @@ _PLAIN = re.compile(r"[\w./ ()-]{1,40}", re.A)
 _NUMBERS = frozenset({"size", "count", "heads"})
 _MOST = 8
 """So many names of a list are written out."""
+_ENTRY = {"inputs": "x", "outputs": "tokens"}
+"""The entry that is meant where one pattern stands in place of several."""
 _HELP = {
     "condition": "write a condition such as `vision != text`",
     "link": "write a link such as `https://arxiv.org/abs/2409.12191`",
@@ -61,10 +63,6 @@ def retyped(kind: str, name: str, value: Any) -> str | None:
     if kind == "model_type" and name == "init" and isinstance(value, float):
         return f"write `init: {{normal: {value}}}`"
     return None
-
-
-_ENTRY = {"inputs": "x", "outputs": "tokens"}
-"""The entry that is meant where one pattern stands in place of several."""
 
 
 def origin(given: Any) -> str:

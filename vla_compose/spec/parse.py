@@ -281,16 +281,11 @@ def _input_names(
             type_ = pattern(value.type, dims, path, faults)
             for symbol in type_.symbols() if type_ is not None else ():
                 if symbol in variables and symbol not in dims:
-                    what = "an input" if variables[symbol][0] == "inputs" else "a chain"
-                    message = f"`{symbol}` is {what}, and a size in the type of an input"
-                    faults.add(
-                        "VC301", message, variables[symbol], key=True, help=f"name it `{faults.free(symbol)}`"
-                    )
+                    _two_things(symbol, variables[symbol], faults)
                 elif symbol not in dims and not good_symbol(symbol, variables):
                     message = f"`{safe(symbol)}` cannot be a size: the generated source has that name"
-                    faults.add(
-                        "VC107", message, path, help=f"write `{faults.free(safe(symbol).strip('_') + '_')}`"
-                    )
+                    other = faults.free(safe(symbol).strip("_") + "_")
+                    faults.add("VC107", message, path, help=f"write `{other}`")
             if value.optional and value.each is not None and name not in streams:
                 message = f"`{name}` is a list, which cannot be optional"
                 faults.add("VC104", message, (*path, "optional"), help="leave out `optional`")
@@ -305,10 +300,7 @@ def _input_names(
                     break
                 given[symbol] = name
                 if symbol in variables and symbol not in dims:
-                    what = "an input" if variables[symbol][0] == "inputs" else "a chain"
-                    message = f"`{symbol}` is {what}, and a size in the type of an input"
-                    help = f"name it `{faults.free(symbol)}`"
-                    faults.add("VC301", message, variables[symbol], key=True, help=help)
+                    _two_things(symbol, variables[symbol], faults)
                     break
                 if not good_symbol(symbol, {*dims, *variables}):
                     message = f"`{safe(symbol)}` cannot be bound at run time"
@@ -326,6 +318,13 @@ def _input_names(
         if faults.met > before:
             wrong.add(name)
     return wrong
+
+
+def _two_things(symbol: str, path: Path, faults: Faults) -> None:
+    """Report a size that has the name of the input or chain at `path`."""
+    what = "an input" if path[0] == "inputs" else "a chain"
+    message = f"`{symbol}` is {what}, and a size in the type of an input"
+    faults.add("VC301", message, path, key=True, help=f"name it `{faults.free(symbol)}`")
 
 
 def _tops(chain: Chain) -> set[str]:

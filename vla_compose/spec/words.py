@@ -31,7 +31,7 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
     return matches[0] if matches else None
 
 
-MEANT = {
+_MEANT = {
     "type": "kind", "if": "when", "dim": "axis", "order": "channels", "dtype": "", "epsilon": "eps",
     "in_features": "in", "in_channels": "in", "out_features": "out", "out_channels": "out",
     "kernel_size": "kernel", "strides": "stride", "act": "activation", "act_fn": "activation",
@@ -45,7 +45,7 @@ MEANT = {
 def field_meant(word: str, known: Iterable[str]) -> str | None:
     """The one field that `word` was most likely meant to be."""
     names = list(known)
-    meant = MEANT.get(word, word)
+    meant = _MEANT.get(word, word)
     return meant if meant in names else nearest(word, names) if meant else None
 
 
