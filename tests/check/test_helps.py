@@ -299,7 +299,7 @@ MISTAKES: dict[str, tuple[str, str, str, tuple[str, str]]] = {
         ("{sum: [x, y], axis: channels}", "{add: [x, y]}"),
     ),
     "a line without a colon below a list that is not indented": (
-        X + "steps:\n- linear: {name: p, out: d}\norder [p]\n",
+        X + "chains:\n  a:\n    from: x\n    steps:\n    - linear: {name: p, out: d}\n    order [p]\n",
         "VC015",
         "put `: ` after the key",
         ("order", "order:"),

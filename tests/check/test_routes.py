@@ -43,3 +43,18 @@ def test_contracts_name_the_flag_that_they_depend_on(tmp_path: Path) -> None:
         "s is a multiple of 6 (spatial_merge) if not fine",
     ]
     assert contracts(vla_compose.compose("internvl")) == ["s is a multiple of 2 (spatial_merge)"]
+
+
+def test_what_a_running_chain_reads_runs(tmp_path: Path) -> None:
+    path = tmp_path / "t.yaml"
+    linear = "steps: [{linear: {name: p, out: 6}}]"
+    path.write_text(
+        "spec_version: 1\nname: t\ndims: {c: 4}\n"
+        "inputs: {x: b 6 c, bias: 3 c, fine: {flag: false}}\n"
+        f"chains:\n  k: {{from: bias, {linear}}}\n  e: {{from: bias, {linear}}}\n"
+        "from: x\nsteps:\n  - queries: {name: q, count: 3}\n"
+        "  - multihead_attention: {name: m, heads: 2, mask: k}\n"
+        "outputs: {tokens: b 3 c, more: {from: {flag: fine, then: k, else: e}}}\n"
+    )
+    coarse, fine = routes(vla_compose.compose(path))
+    assert (coarse.chains, fine.chains) == ({"", "k", "e"}, {"", "k"})
